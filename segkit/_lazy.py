@@ -1,0 +1,27 @@
+"""Load a package's public names on first use, so that `import segkit` costs no more than `import torch`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def attach(
+    package: str, names: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """What a package assigns to `__getattr__`, `__dir__` and `__all__` (PEP 562).
+
+    Args:
+        package: the package's `__name__`.
+        names: sub-module → public names that it defines.
+    """
+    home = {name: module for module, public in names.items() for name in public}
+
+    def getter(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{home[name]}"), name)
+
+    public = sorted(home)
+    return getter, lambda: public, public
