@@ -14,9 +14,14 @@ def attach(
 
     Args:
         package: the package's `__name__`.
-        names: sub-module → public names that it defines.
+        names: sub-module → public names that it defines. No public name may be that of a sub-module: importing
+            the sub-module would replace it.
     """
     home = {name: module for module, public in names.items() for name in public}
+
+    clash = home.keys() & names.keys()
+    if clash:
+        raise ImportError(f"{package}: {sorted(clash)} name both a sub-module and something public")
 
     def getter(name: str) -> Any:
         if name not in home:
