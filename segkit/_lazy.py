@@ -14,8 +14,8 @@ def attach(
 
     Args:
         package: the package's `__name__`.
-        names: sub-module → public names that it defines. No public name may be that of a sub-module: importing
-            the sub-module would replace it.
+        names: sub-module → public names that it defines; the sub-modules become attributes too. No public
+            name may be that of a sub-module: importing the sub-module would replace it.
     """
     home = {name: module for module, public in names.items() for name in public}
 
@@ -24,6 +24,8 @@ def attach(
         raise ImportError(f"{package}: {sorted(clash)} name both a sub-module and something public")
 
     def getter(name: str) -> Any:
+        if name in names:
+            return import_module(f"{package}.{name}")
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{home[name]}"), name)
