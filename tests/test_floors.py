@@ -1,7 +1,7 @@
 """The house has floors: imports go down, rooms do not know each other, and nothing goes round in a circle.
 
 Read from the source with `ast`, so that imports inside functions count as well. One under `TYPE_CHECKING`
-counts for the floors; it closes no circle, because a type that is only named is not needed when the code runs.
+counts for the floors; it closes no circle, because a type that is only named is not needed at run time.
 """
 
 from __future__ import annotations
