@@ -1,0 +1,19 @@
+"""Arms × draws → run records → tables and plots: every number of the book comes from here."""
+
+from segkit._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "columns": ["case_values"],
+        "draw": ["Draw"],
+        "machine": ["describe_machine", "library_versions", "source_commit"],
+        "memory": ["PeakMemory", "peak_memory"],
+        "plan": ["Arm", "Plan"],
+        "planning": ["power"],
+        "plotting": ["plot"],
+        "records": ["append_records", "read_records", "record_key", "results_folder", "validate_record"],
+        "rendering": ["Table", "rows_json"],
+        "tables": ["table_rows"],
+    },
+)
