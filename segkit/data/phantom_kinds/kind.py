@@ -1,0 +1,28 @@
+"""What a kind of phantom has to say about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .canvas import Canvas, Random
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of phantom.
+
+    Attributes:
+        classes: names of the label values, as in the real data set that the kind stands in for.
+        shape: the usual grid.
+        field_mm: what the grid covers, from the patient's random numbers.
+        axes: where the voxel axes point ("RAS" …), as in the real data set.
+        draw: paints one patient; the first generator makes the anatomy, which may not depend on the grid, the
+            second what depends on the grid (noise).
+    """
+
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    field_mm: Callable[[Random], tuple[float, ...]]
+    axes: str
+    draw: Callable[[Canvas, Random, Random], None]
