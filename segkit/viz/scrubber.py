@@ -51,7 +51,7 @@ class Scrub:
         """Every frame, drawn and brought to one size."""
         return _one_size([to_picture(self.draw(position)) for position in self.positions])
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
         """One self-contained fragment of HTML: it asks the network for nothing."""
         addresses = encode(self.pictures, budget=BUDGET)
         first = self.positions.index(self.start)
@@ -91,7 +91,7 @@ class Scrub:
 
             if kernel_is_live():
                 return widget(self)._repr_mimebundle_()
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+        return {"text/plain": repr(self), "text/html": self.html()}
 
     def __repr__(self) -> str:
         sliders = " × ".join(f"{name} ({len(labels)})" for name, labels in self.sliders.items())
