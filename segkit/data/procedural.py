@@ -66,7 +66,7 @@ def phantom(
     canvas = Canvas(
         (*size, 1) if flat else size, (*step, 1.0) if flat else step, axes=scene.axes, field_mm=field
     )
-    scene.draw(canvas, anatomy, noise)
+    facts = scene.draw(canvas, anatomy, noise)
     image, label = (a[..., 0] if flat else a for a in (canvas.image, canvas.label))
     name = f"phantom-{kind}-{seed}"
     return Case(
@@ -77,7 +77,7 @@ def phantom(
         id=name,
         group=name,
         classes=scene.classes,
-        meta={"phantom": kind, "seed": seed},
+        meta={**facts, "phantom": kind, "seed": seed},
     )
 
 

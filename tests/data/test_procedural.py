@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from segkit.data.procedural import KINDS, phantom, phantoms
+from segkit.data.registry import DATASETS
 from segkit.errors import ConfigError
 
 COARSE = {
@@ -62,7 +63,7 @@ def test_ct_is_in_hounsfield_units(kind):
     case = phantom(kind, 1)
     assert case.image.min() >= -1024
     assert 300 < case.image.quantile(0.999) < 3000
-    soft = case.image[0][case.label == (1 if kind == "ct_pelvis" else case.classes.index("SpinalCord"))]
+    soft = case.image[0][case.label == (1 if kind == "ct_pelvis" else case.classes.index("spinal cord"))]
     assert 0 < soft.median() < 60
 
 
@@ -105,6 +106,23 @@ def test_the_ultrasound_truth_is_an_ellipse():
     area = np.pi * half_axes.prod()
     assert area == pytest.approx(len(points) * np.prod(case.spacing_mm), rel=0.01)
     assert 0.6 < half_axes[0] / half_axes[1] < 0.95
+    angle = np.linspace(0, 2 * np.pi, 10_001)
+    outline = np.stack([half_axes[0] * np.cos(angle), half_axes[1] * np.sin(angle)], 1)
+    perimeter = np.linalg.norm(np.diff(outline, axis=0), axis=1).sum()
+    assert case.meta["circumference_mm"] == pytest.approx(perimeter, rel=0.01)
+
+
+def test_both_phases_of_the_heart_occur_and_systole_is_smaller():
+    volume = {"ED": [], "ES": []}
+    for case in (phantom("cardiac_short_axis", seed, shape=(8, 48, 48)) for seed in range(12)):
+        left = (case.label == case.classes.index("left ventricle")).sum().item()
+        volume[case.meta["phase"]].append(left * np.prod(case.spacing_mm))
+    assert np.mean(volume["ES"]) < 0.8 * np.mean(volume["ED"])
+
+
+def test_classes_are_those_of_the_data_set_that_a_phantom_stands_in_for():
+    for dataset in DATASETS.values():
+        assert phantom(dataset.phantom, 0, shape=COARSE[dataset.phantom]).classes == dataset.classes
 
 
 def test_spacing_alone_keeps_the_field_of_view():

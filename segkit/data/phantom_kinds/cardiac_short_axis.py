@@ -6,6 +6,8 @@ thin as a voxel, and the papillary muscles count as left ventricle, as in ACDC. 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .canvas import Canvas, Random, rician_noise, vary
@@ -15,20 +17,23 @@ from .shapes import Shape, curve, ellipsoid, half_space, moved, rotation, tube
 RIGHT, MYOCARDIUM, LEFT = 1, 2, 3
 
 
-def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
+def draw(canvas: Canvas, anatomy: Random, noise: Random) -> dict[str, Any]:
     """Paint one patient: z from the base (up) to the apex, x to the patient's right, y to the front."""
     size = vary(anatomy, 1.0, 0.09)
     canvas.warp(anatomy, 1.6, (40, 110))
     blood = vary(anatomy, 0.78, 0.07)
     wall = vary(anatomy, 0.27, 0.04)
     _chest(canvas, anatomy, size, wall)
-    _heart(canvas, anatomy, size, blood, wall)
+    # 0 at the end of diastole, 1 at the end of systole.
+    squeeze = float(anatomy.integers(0, 2)) * 0.8 + 0.2 * float(anatomy.random())
+    _heart(canvas, anatomy, size, squeeze, blood, wall)
 
     image = canvas.image * (1 + 0.06 * canvas.field(anatomy, (5, 14)))
     # The coil lies on the chest: tissue near it is brighter.
     near = np.exp(0.22 * np.clip(canvas.field(anatomy, (180, 400), n=4), -2, 2))
     image = rician_noise(image * near * (1 + 0.004 * canvas.open[1]), noise, vary(anatomy, 0.022, 0.007))
     canvas.image[:] = np.clip(image / np.quantile(image, 0.999), 0, 1)
+    return {"phase": "ES" if squeeze > 0.5 else "ED"}
 
 
 def _chest(canvas: Canvas, random: Random, size: float, wall: float) -> None:
@@ -56,8 +61,7 @@ def _chest(canvas: Canvas, random: Random, size: float, wall: float) -> None:
     canvas.paint(aorta, 0.15, (1.8, 0.75))
 
 
-def _heart(canvas: Canvas, random: Random, size: float, blood: float, wall: float) -> None:
-    squeeze = random.uniform(0, 1)  # 0 at the end of diastole, 1 at the end of systole
+def _heart(canvas: Canvas, random: Random, size: float, squeeze: float, blood: float, wall: float) -> None:
     cavity = (vary(random, 26, 3.5) - 7 * squeeze) * size
     thick = (vary(random, 8.5, 1.7) + 3.5 * squeeze) * size
     long = (vary(random, 78, 6) - 9 * squeeze) * size

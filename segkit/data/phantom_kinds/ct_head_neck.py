@@ -6,6 +6,8 @@ Places and sizes follow two patients of that set; axes point to the back, the le
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .canvas import Canvas, Random, ct_noise, vary
@@ -15,7 +17,7 @@ from .shapes import Array, Points, Shape, column, curve, ellipsoid, half_space, 
 BRAINSTEM, CORD, RIGHT_PAROTID, LEFT_PAROTID, OESOPHAGUS, LARYNX, MANDIBLE = range(1, 8)
 
 
-def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
+def draw(canvas: Canvas, anatomy: Random, noise: Random) -> dict[str, Any]:
     """Paint one patient: x right, y to the front, z to the head, the second vertebra near the origin."""
     canvas.image[:] = -1000
     size = vary(anatomy, 1.0, 0.05)
@@ -35,6 +37,7 @@ def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
     _brainstem_and_cord(canvas, anatomy, spine, size)
     _parotids(canvas, anatomy, size, muscle)
     canvas.image[:] = ct_noise(canvas.image, noise, vary(anatomy, 16, 4))
+    return {}
 
 
 def _spine(random: Random, size: float, flexion: float) -> Points:
@@ -220,13 +223,13 @@ def _parotids(canvas: Canvas, random: Random, size: float, muscle: Array) -> Non
 KIND = Kind(
     classes=(
         "background",
-        "Brainstem",
-        "SpinalCord",
-        "RightParotid",
-        "LeftParotid",
-        "Esophagus",
-        "Larynx",
-        "Mandible",
+        "brainstem",
+        "spinal cord",
+        "right parotid",
+        "left parotid",
+        "esophagus",
+        "larynx",
+        "mandible",
     ),
     shape=(64, 72, 80),
     field_mm=lambda random: (

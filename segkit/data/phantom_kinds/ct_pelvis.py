@@ -6,6 +6,8 @@ HU, less than the noise: where they end has to be learnt from shape and place.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .canvas import Canvas, Random, ct_noise, vary
@@ -15,7 +17,7 @@ from .shapes import Array, Shape, column, curve, ellipsoid, half_space, moved, r
 BLADDER, PROSTATE, RECTUM, FEMUR = 1, 2, 3, 4
 
 
-def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
+def draw(canvas: Canvas, anatomy: Random, noise: Random) -> dict[str, Any]:
     """Paint one patient: x to the right, y to the front, z to the head, the prostate near the origin."""
     size = vary(anatomy, 1.0, 0.05)
     canvas.warp(anatomy, 1.6, (45, 110))
@@ -27,6 +29,7 @@ def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
     _bones(canvas, anatomy, size, cancellous)
     _organs(canvas, anatomy, size, muscle)
     canvas.image[:] = ct_noise(canvas.image, noise, vary(anatomy, 17, 4))
+    return {}
 
 
 def _body(canvas: Canvas, random: Random, size: float, fat: Array, muscle: Array) -> None:

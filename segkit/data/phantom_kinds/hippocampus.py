@@ -6,6 +6,8 @@ is there a border to see. The two classes look alike: what tells them apart is t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .canvas import Canvas, Random, rician_noise, vary
@@ -15,7 +17,7 @@ from .shapes import Array, Points, curve, ellipsoid, half_space, moved, rotation
 ANTERIOR, POSTERIOR = 1, 2
 
 
-def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
+def draw(canvas: Canvas, anatomy: Random, noise: Random) -> dict[str, Any]:
     """Paint one side of one patient: y to the front, z to the head, x to the side, which is left or right."""
     size = vary(anatomy, 1.0, 0.05)
     canvas.warp(anatomy, 0.8, (14, 40))
@@ -65,6 +67,7 @@ def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
     image = rician_noise(image, noise, vary(anatomy, 0.035, 0.01))
     # Scanners of the set disagree by orders of magnitude.
     canvas.image[:] = image * 10 ** anatomy.uniform(2, 4.5)
+    return {}
 
 
 def _surroundings(

@@ -6,6 +6,8 @@ and touch them. Axes: left, front, head.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .canvas import Canvas, Random, rician_noise, vary
@@ -15,7 +17,7 @@ from .shapes import Array, Shape, column, curve, ellipsoid, half_space, moved, r
 LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, SPLEEN = 1, 2, 3, 4
 
 
-def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
+def draw(canvas: Canvas, anatomy: Random, noise: Random) -> dict[str, Any]:
     """Paint one patient: x to the right, y to the front, z to the head, the kidneys below the origin."""
     size = vary(anatomy, 1.0, 0.06)
     canvas.warp(anatomy, 3.0, (50, 140))
@@ -41,6 +43,7 @@ def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
     coil = np.exp(0.22 * np.clip(canvas.field(anatomy, (180, 420), n=4), -2, 2))
     image = rician_noise(canvas.image * coil, noise, vary(anatomy, 14, 4))
     canvas.image[:] = np.round(np.minimum(image, np.quantile(image, 0.995)))
+    return {}
 
 
 def _bowel(canvas: Canvas, random: Random, size: float, bright: float, inside: Shape) -> None:

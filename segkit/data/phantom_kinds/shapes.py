@@ -91,8 +91,9 @@ def ellipsoid(centre: Point, radii: Point, turn: NDArray[np.float64] | None = No
             second = second + square * np.float32(1 / r[i] ** 2)
         # |q| (|q| − 1) / |q/r| is the distance to first order, also for flat ellipsoids; at the centre the
         # ratio |q| / |q/r| has no limit and is set to the shortest radius.
-        norm, tiny = np.sqrt(first), 1e-6
-        return (norm - 1) * (norm + np.float32(tiny)) / (np.sqrt(second) + np.float32(tiny / r.min()))
+        norm = np.sqrt(first)
+        ratio = (norm + np.float32(1e-6)) / (np.sqrt(second) + np.float32(1e-6 / r.min()))
+        return np.asarray((norm - 1) * ratio, np.float32)
 
     return Shape(distance, c - half, c + half)
 

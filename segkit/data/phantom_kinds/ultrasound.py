@@ -6,6 +6,8 @@ of the border has to be completed from the rest. The truth is an exact ellipse. 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .canvas import Canvas, Random, Waves, vary
@@ -23,7 +25,7 @@ def _field_mm(random: Random) -> tuple[float, float]:
     return width * _ROWS / _COLUMNS, width
 
 
-def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
+def draw(canvas: Canvas, anatomy: Random, noise: Random) -> dict[str, Any]:
     """Paint one examination; x is the depth and y runs along the probe, the origin in the image's middle."""
     height, width = canvas.field_mm
     head, turn, radii = _head(anatomy, height, width)
@@ -43,6 +45,7 @@ def draw(canvas: Canvas, anatomy: Random, noise: Random) -> None:
     grey = 255 * np.clip(1 + (20 * np.log10(signal + 1e-6) + gain) / span, 0, 1)
     canvas.image[:] = np.round(grey * _window(anatomy, x / width, y / width, canvas)[..., None])
     canvas.paint(head, label=HEAD)
+    return {"circumference_mm": _circumference(radii[0], radii[1])}
 
 
 def _head(random: Random, height: float, width: float) -> tuple[Shape, Points, Points]:
@@ -54,6 +57,12 @@ def _head(random: Random, height: float, width: float) -> tuple[Shape, Points, P
     room = np.maximum(np.array([height, width]) / 2 * 0.97 - reach, 0)
     centre = np.array([*(room * random.uniform(-1, 1, 2)), 0])
     return ellipsoid(centre, radii, turn), turn, radii
+
+
+def _circumference(a: float, b: float) -> float:
+    """Perimeter of an ellipse with the half axes a and b (Ramanujan's second formula, exact to 1e-6 here)."""
+    h = ((a - b) / (a + b)) ** 2
+    return float(np.pi * (a + b) * (1 + 3 * h / (10 + np.sqrt(4 - 3 * h))))
 
 
 def _tissue(
