@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "cases": ["DEFAULT_METRICS", "METRICS", "evaluate_case"],
+        "files": ["Report", "evaluate_files"],
         "distances": ["assd_mm", "centroid_distance_mm", "hd95_mm"],
         "inference": ["predict_labels", "predict_probs"],
         "measure": ["DistancePolicy", "Measure", "OverlapPolicy", "Status"],
