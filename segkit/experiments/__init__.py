@@ -7,13 +7,17 @@ __getattr__, __dir__, __all__ = attach(
     {
         "columns": ["case_values"],
         "draw": ["Draw"],
+        "execution": ["run_plan"],
         "machine": ["describe_machine", "library_versions", "source_commit"],
         "memory": ["PeakMemory", "peak_memory"],
+        "packing": ["merge_records", "pack", "unpack"],
         "plan": ["Arm", "Plan"],
         "planning": ["power"],
         "plotting": ["plot"],
+        "prepared": ["Prepared", "make_draw", "prepare"],
         "records": ["append_records", "read_records", "record_key", "results_folder", "validate_record"],
         "rendering": ["Table", "rows_json"],
+        "running": ["run_one"],
         "tables": ["table_rows"],
     },
 )

@@ -78,7 +78,7 @@ class Cell:
 
 
 def cells(records: Iterable[Record]) -> list[Cell]:
-    """Sort records into the blocks of a table, in the order in which they first appear.
+    """Sort records into the blocks of a table; in each the baseline comes first, then the arms by name.
 
     Raises:
         DataError: there are none, or runs that are to be compared were tested on different cases.
@@ -95,4 +95,7 @@ def cells(records: Iterable[Record]) -> list[Cell]:
         cell.runs.setdefault(record["arm"], {})[record["draw"]] = record
     if not found:
         raise DataError("there are no run records to make a table of: run the experiment first")
+    for cell in found.values():  # workers finish in any order, and a table must not depend on it
+        arms = sorted(cell.runs, key=lambda arm: (arm != cell.baseline, arm))
+        cell.runs.update({arm: cell.runs.pop(arm) for arm in arms})
     return list(found.values())

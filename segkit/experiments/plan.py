@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import torch
 
-from segkit.data import Case, Split, load_split
+from segkit.data import Case
+from segkit.data.splitting import Split, load_split
 from segkit.errors import ConfigError, unknown_name
 from segkit.experiments.draw import Draw
 from segkit.experiments.records import canonical
@@ -62,6 +63,7 @@ class Plan:
         part: the part of the split that is measured. Choices are made with "validation".
         noise: corrupts the label of a training case, from its own generator.
         predict_batch: cases per call of `Method.predict`, where their shapes agree.
+        watched: validation cases whose Dice is measured about 20 times during training, to show the plateau.
         split: data set → its split by patient; the committed one by default.
     """
 
@@ -81,6 +83,7 @@ class Plan:
     part: Part = "test"
     noise: Callable[[Case, torch.Generator, Setting], Case] | None = None
     predict_batch: int = 8
+    watched: int = 0
     split: Callable[[str], Split] = load_split
 
     def __post_init__(self) -> None:

@@ -47,14 +47,9 @@ def plot(
         return _curves(blocks, metric, label, structure, called)
     (cell,) = blocks
     reference = cell.baseline if baseline is None else baseline
-    scores = [
-        _line(called.get(arm, arm), cell.values(arm, metric, structure=structure))
-        for arm in sorted(cell.runs)
-    ]
+    scores = [_line(called.get(arm, arm), cell.values(arm, metric, structure=structure)) for arm in cell.runs]
     compared = {
-        arm: draws
-        for arm in sorted(cell.runs)
-        if arm != reference and (draws := cell.common_draws(arm, reference))
+        arm: draws for arm in cell.runs if arm != reference and (draws := cell.common_draws(arm, reference))
     }
     panels = 2 if compared else 1
     fig, axes = figure(1, panels, width="page", height=0.9 + 0.36 * len(scores))

@@ -26,7 +26,7 @@ def records(**changes) -> list[dict]:
 
 def test_scores_and_paired_differences_stand_side_by_side():
     scores, gains = plot(records(), names={"plain": "cross-entropy"}).axes
-    assert [t.get_text() for t in scores.get_yticklabels()] == ["other", "cross-entropy"]
+    assert [t.get_text() for t in scores.get_yticklabels()] == ["cross-entropy", "other"]
     assert [t.get_text() for t in gains.get_yticklabels()] == ["other"]
     assert gains.get_xlabel() == "difference to cross-entropy"
     dots = {len(line.get_xdata()) for line in scores.lines}
