@@ -59,9 +59,12 @@ def reason(store: Store, page: Page, parts: dict[str, str]) -> str | None:
 
 
 def environment(threads: int, store: Store, scale: str) -> dict[str, str]:
-    """What a worker sees: this environment's kernel, `threads` threads, nobody's private IPython start-up files."""
+    """What a worker sees: this environment's kernel, so many threads, nobody's private settings."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name != "MPLBACKEND"
+    }  # or no figure is shown
     return {
-        **os.environ,
+        **inherited,
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "IPYTHONDIR": str(store.build / "ipython"),
@@ -87,8 +90,8 @@ def run(
         page: a notebook.
         parts: the page's key.
         scale: name of the scale.
-        manifest: tells the hash of the data sets; asked again after the execution, since a page that downloads
-            a set depends on what it has downloaded.
+        manifest: tells the hash of the data sets; asked again after the execution, since a page that
+            downloads a set depends on what it has downloaded.
         threads: how many threads the libraries in the kernel may use.
     """
     failed, report_path = store.failed(page), store.failed(page).with_suffix(".json")

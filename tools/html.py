@@ -1,4 +1,4 @@
-"""Build the HTML from the staged source, strictly: a warning or a reference that leads nowhere is an error."""
+"""Build the HTML from the staged source, strictly: a warning or a dangling reference is an error."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def mathjax_files() -> dict[str, Path]:
     found = importlib.util.find_spec(MATHJAX_PACKAGE)
     if found is None or found.origin is None:
         raise BookError(
-            f"{MATHJAX_PACKAGE} is not installed and the pages would lack formulas offline; run `make install`"
+            f"{MATHJAX_PACKAGE} is not installed and the pages would lack formulas; run `make install`"
         )
     root = Path(found.origin).parent / "static" / "mathjax"
     files = {}

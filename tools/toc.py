@@ -67,7 +67,7 @@ def pages(home: Path) -> list[Page]:
         path = next((home / f"{name}{s}" for s in SUFFIXES if (home / f"{name}{s}").is_file()), None)
         if path is None:
             raise BookError(
-                f"_toc.yml lists {name}, but neither {name}.ipynb nor {name}.md is there; add it or drop the line"
+                f"_toc.yml lists {name}, but {name}.ipynb and {name}.md are missing; add one or drop the line"
             )
         found.append(Page(name, path))
     return found

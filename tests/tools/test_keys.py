@@ -1,0 +1,83 @@
+"""A page's key changes with everything that its outputs depend on, and with nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools import keys
+from tools.toc import BookError, Page
+
+
+def parts(project: Path, *, scale: str = "toy", manifest: str = "m") -> dict[str, str]:
+    page = Page("book/demo", project / "book" / "demo.ipynb")
+    return keys.page_parts(project, page, keys.shared_parts(project, scale=scale, manifest=manifest))
+
+
+def append(path: Path, text: str = "\n") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text((path.read_text() if path.is_file() else "") + text)
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("book/demo.ipynb", "notebook"),
+        ("segkit/__init__.py", "library"),
+        ("segkit/new/module.py", "library"),
+        ("segkit/data/splits/one.json", "library"),
+        ("requirements.lock", "lock"),
+        ("book/results/demo/first.jsonl", "results"),
+    ],
+)
+def test_a_changed_file_changes_its_part_only(project: Path, path: str, part: str) -> None:
+    before = parts(project)
+    append(project / path)
+    assert keys.changed(before, parts(project)) == [part]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "book/other.ipynb",
+        "book/intro.md",
+        "book/results/other/x.jsonl",
+        "segkit/__pycache__/a.pyc",
+        "README.md",
+    ],
+)
+def test_what_a_page_does_not_read(project: Path, path: str) -> None:
+    before = parts(project)
+    append(project / path)
+    assert parts(project) == before
+
+
+def test_scale_and_data() -> None:
+    assert keys.changed({"scale": "toy", "data": "a"}, {"scale": "laptop", "data": "b"}) == ["scale", "data"]
+    assert keys.changed({"gone": "x"}, {}) == ["gone"]
+
+
+def test_scale_and_data_enter_the_key(project: Path) -> None:
+    assert keys.changed(parts(project), parts(project, scale="laptop")) == ["scale"]
+    assert keys.changed(parts(project), parts(project, manifest="other")) == ["data"]
+
+
+def test_a_renamed_file_changes_the_hash(project: Path) -> None:
+    file = project / "segkit" / "a.py"
+    append(file, "x = 1\n")
+    before = parts(project)
+    file.rename(project / "segkit" / "b.py")
+    assert keys.changed(before, parts(project)) == ["library"]
+
+
+def test_no_data_is_called_phantom(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SEGKIT_DATA", raising=False)
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path))
+    assert keys.data_manifest() == keys.NO_DATA
+
+
+def test_data_that_point_nowhere_are_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEGKIT_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(BookError, match="nowhere"):
+        keys.data_manifest()
