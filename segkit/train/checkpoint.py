@@ -7,7 +7,7 @@ run/
     average.safetensors       their moving average, if the run keeps one
     optimizer.safetensors     moments
     rng.safetensors           states of torch's generators, one row per process
-        history.json              the loss terms of every update so far
+    history.json              the loss terms of every update so far
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ INDEX = "checkpoint.json"
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A checkpoint as a predictor needs it.
 
@@ -67,6 +67,7 @@ def save_checkpoint(
         iteration: updates done.
         tensors: file name without suffix → tensors by name.
         meta: goes into `checkpoint.json`; must be JSON.
+        texts: further files, name → content.
         keep: how many complete checkpoints stay, the new one included.
 
     Returns:
@@ -84,6 +85,8 @@ def save_checkpoint(
         partial.mkdir()
         for name, values in tensors.items():
             write_tensors(values, partial / f"{name}.safetensors")
+        for name, text in (texts or {}).items():
+            (partial / name).write_text(text, encoding="utf-8")
         files = {path.name: _facts(path) for path in sorted(partial.iterdir())}
         index = {"format": FORMAT, "iteration": iteration, **meta, "files": files}
         (partial / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")

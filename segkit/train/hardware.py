@@ -103,7 +103,8 @@ def to_channels_last(module: nn.Module) -> None:
     for parameter in module.parameters():
         layout = CHANNELS_LAST.get(parameter.dim())
         if layout is not None:
-            parameter.data = parameter.data.contiguous(memory_format=layout)
+            # Not `.contiguous(…)`: with one input channel it changes nothing, and the first map is not as wanted.
+            parameter.data = torch.empty_like(parameter, memory_format=layout).copy_(parameter.data)
 
 
 def share_of(batches: Batches, iteration: int, *, rank: int, world_size: int) -> Batch:

@@ -1,0 +1,45 @@
+"""Starts training runs that a test may kill: a program that imports torch once and forks a process per run.
+
+Each line on stdin is a folder. The answer is the process's id, then, when it has ended, its exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import torch
+from torch import nn
+
+from segkit.train import Supervised, Trainer, cosine, seed_everything
+
+
+class RandomBatches:
+    def __getitem__(self, iteration):
+        generator = torch.Generator().manual_seed(iteration)
+        label = torch.randint(0, 3, (2, 6, 6, 6), generator=generator)
+        return {"image": label[:, None] + torch.randn(2, 1, 6, 6, 6, generator=generator), "label": label}
+
+
+def train(folder: str) -> None:
+    """A run with all that a checkpoint must hold: momenta, statistics, an average, a schedule, dropout."""
+    seed_everything(0)
+    net = nn.Sequential(
+        nn.Conv3d(1, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU(), nn.Dropout(0.3), nn.Conv3d(8, 3, 1)
+    )
+    trainer = Trainer(
+        Supervised(net, nn.CrossEntropyLoss()), iterations=60, lr=1e-2, schedule=cosine, ema=0.95, clip=1.0,
+        folder=folder, resume=True, checkpoint_every=2, logger=None, accelerator="cpu",
+    )  # fmt: skip
+    trainer.fit(RandomBatches())
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            train(line.strip())
+            os._exit(0)
+        print(child, flush=True)
+        print(os.waitpid(child, 0)[1], flush=True)
