@@ -70,6 +70,11 @@ def test_a_class_that_one_case_lacks_is_counted_there(save, tmp_path):
     assert (report.summary["class 2"]["dice"].n, report.summary["class 2"]["dice"].undefined) == (1, 1)
 
 
+def test_a_class_that_no_prediction_holds_is_missed(save):
+    report = evaluate_files(save("a.nii", labels(1) * (labels(1) < 2)), save("t.nii", labels(1)))
+    assert report.cases["a"]["class 2"]["dice"].status == "missed"
+
+
 def test_the_command_prints_means_counts_and_policies(folders, capsys):
     assert cli.main(["evaluate", *folders, "--classes", "body,wall", "--metrics", "dice,hd95_mm"]) == 1
     shown = capsys.readouterr()

@@ -28,6 +28,9 @@ def test_windows_have_the_size_and_number_that_were_asked_for():
 
     predict_probs(predictor, torch.rand(1, 8, 8), patch=(4, 4), overlap=0.0, batch_size=2)
     assert seen == [(2, 1, 4, 4)] * 2
+    seen.clear()
+    predict_probs(predictor, torch.rand(1, 8, 8), patch=(4, 4), overlap=0.5)
+    assert seen == [(1, 1, 4, 4)] * 9
 
 
 def test_without_a_patch_the_predictor_sees_the_whole_image():

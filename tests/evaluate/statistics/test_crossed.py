@@ -103,7 +103,8 @@ def test_rarely_defined_cases_leave_finite_ends():
     values = np.full((3, 30), np.nan)
     values[:, :2] = [[0.5, 0.6], [0.4, 0.7], [0.5, 0.5]]
     interval = hierarchical_bootstrap(values)
-    assert interval.low < interval.mean < interval.high
+    # About one resample in seven holds neither of the two cases; it must not count as a Dice of 0.
+    assert 0.4 < interval.low < interval.mean < interval.high < 0.7
 
 
 @pytest.mark.parametrize("shape", [(1, 20), (20, 1)])
