@@ -7,12 +7,18 @@ __getattr__, __dir__, __all__ = attach(
     {
         "case": ["IGNORE", "Case"],
         "dataset": ["DataSet", "Licence", "Remote", "Source"],
+        "distances": ["contour_band", "signed_distance_mm"],
         "download": ["NotAvailable"],
+        "framing": ["crop_or_pad", "to_orientation"],
+        "intensity": ["percentile", "window", "z_score"],
         "loading": ["Loaded", "load", "load_or_phantom"],
         "locations": ["available", "cache_folder", "locate"],
         "manifest": ["manifest_hash"],
         "nifti": ["read_case", "write_mask"],
         "preparing": ["prepare"],
+        "procedural": ["phantom", "phantoms"],
         "registry": ["DATASETS", "describe"],
+        "resampling": ["resample", "resize"],
+        "splitting": ["Split", "k_shot", "load_split", "make_split"],
     },
 )

@@ -110,24 +110,26 @@ class Case:
             )
 
     def _validate_space(self) -> None:
-        dims = self.image.ndim - 1
         if self.affine.shape != (4, 4) or not np.isfinite(self.affine).all():
             raise DataError(f"{self.id}: the affine must be 4 by 4 and finite, it is {self.affine.tolist()}")
+        if self.spacing_mm is not None:
+            self._validate_spacing(self.spacing_mm)
         if abs(np.linalg.det(self.affine)) < 1e-12:
             raise DataError(
                 f"{self.id}: the affine is singular, so voxels have no place in space; mend the header"
             )
-        if self.spacing_mm is None:
-            return
-        if len(self.spacing_mm) != dims or not all(isfinite(s) and s > 0 for s in self.spacing_mm):
+
+    def _validate_spacing(self, spacing_mm: tuple[float, ...]) -> None:
+        dims = self.image.ndim - 1
+        if len(spacing_mm) != dims or not all(isfinite(s) and s > 0 for s in spacing_mm):
             raise DataError(
-                f"{self.id}: spacing_mm is {self.spacing_mm}, but {dims} positive numbers are needed; mend "
+                f"{self.id}: spacing_mm is {spacing_mm}, but {dims} positive numbers are needed; mend "
                 "the header"
             )
         steps = np.linalg.norm(self.affine[:3, :dims], axis=0)
-        if not np.allclose(steps, self.spacing_mm, rtol=1e-3):
+        if not np.allclose(steps, spacing_mm, rtol=1e-3):
             raise DataError(
-                f"{self.id}: spacing_mm is {self.spacing_mm} but the affine steps {steps.round(4).tolist()} "
+                f"{self.id}: spacing_mm is {spacing_mm} but the affine steps {steps.round(4).tolist()} "
                 "mm; the two must agree"
             )
 

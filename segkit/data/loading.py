@@ -12,9 +12,8 @@ from segkit.data.dataset import Source
 from segkit.data.locations import locate
 from segkit.data.reading import read_all
 from segkit.data.registry import describe
+from segkit.data.splitting import PARTS, load_split
 from segkit.errors import DataError, unknown_name
-
-PARTS = ("train", "validation", "test")
 
 
 def load(name: str, split: str | None = None, *, ids: Iterable[str] | None = None) -> list[Case]:
@@ -66,8 +65,6 @@ def load(name: str, split: str | None = None, *, ids: Iterable[str] | None = Non
 
 
 def _part(name: str, split: str, sources: list[Source]) -> list[Source]:
-    from segkit.data.splits import load_split
-
     groups = tuple(getattr(load_split(name), split))
     missing = sorted(set(groups) - {source.group for source in sources})
     if missing:

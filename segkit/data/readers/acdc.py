@@ -142,7 +142,7 @@ DATASET = DataSet(
         "ACDC_training_volumes/patientNNN_frameMM.h5, or patientNNN/patientNNN_frameMM{,_gt}.nii.gz and "
         "patientNNN/Info.cfg"
     ),
-    folders=("acdc", "acdc-cardiac-mri", "ACDC", "ACDC_training_volumes", "training", ""),
+    folders=("acdc", "acdc-cardiac-mri", "ACDC", ""),
     phantom="cardiac_short_axis",
     find=find,
     read=read,

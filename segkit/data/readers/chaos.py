@@ -3,8 +3,9 @@
 These are not the challenge's DICOM files: a few-shot pipeline (Ouyang et al. 2020) cut the brightest 0.5 % of
 each histogram, resampled to 1.25 × 1.25 × 7.7 mm and cropped or padded to 256 × 256. Values are whole numbers
 although the files hold float64; images become float32, labels int64. Voxel axes point left, anterior,
-superior (LAS), and the affine says so. A second public copy differs along the edges of organs by 0.002 to
-0.03 Dice: do not read a smaller difference than about 0.01 as a finding.
+superior (LAS), three patients lying up to 1.3 degrees oblique; the affine is kept. A second public copy
+differs along the edges of organs by 0.002 to 0.03 Dice: do not read a smaller difference than about 0.01 as
+a finding.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ DATASET = DataSet(
     ),
     homepage="https://chaos.grand-challenge.org",
     layout=f"{_FOLDER}/image_N.nii.gz and {_FOLDER}/label_N.nii.gz",
-    folders=("chaos", "chaos-t2-abdominal-mri", "CHAOST2", _FOLDER, ""),
+    folders=("chaos", "chaos-t2-abdominal-mri", "CHAOST2", ""),
     phantom="mr_abdomen",
     find=find,
     read=read,

@@ -50,7 +50,7 @@ DATASET = DataSet(
     ),
     homepage="http://medicaldecathlon.com",
     layout="Task04_Hippocampus/{imagesTr,labelsTr}/hippocampus_NNN.nii.gz",
-    folders=("hippocampus", "msd-task04-hippocampus", "", "Task04_Hippocampus"),
+    folders=("hippocampus", "msd-task04-hippocampus", ""),
     phantom="hippocampus",
     find=find,
     read=read,
