@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tools import generated, html, keys, stage
-from tools.execute import Store, execute
+from tools.execute import SCALES, Store, absolute_data_folder, execute
 from tools.toc import BookError, config, pages, toc_names
 
 HOME = Path(__file__).resolve().parent.parent
-SCALES = ("toy", "laptop", "colab", "full")
 
 
 def build_book(
@@ -66,10 +64,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--scale", choices=SCALES, default="toy")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args(arguments)
-    if os.environ.get(
-        "SEGKIT_DATA"
-    ):  # kernels run in other folders, where a relative path would lead elsewhere
-        os.environ["SEGKIT_DATA"] = str(Path(os.environ["SEGKIT_DATA"]).resolve())
+    absolute_data_folder()
     try:
         build_book(HOME, given.build.resolve(), scale=given.scale, jobs=given.jobs)
     except BookError as problem:

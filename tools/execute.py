@@ -1,10 +1,14 @@
 """Execute the notebooks that need it, and keep an executed copy with the key it was made under.
 
+`make book` does it on the way to the pages; `python -m tools.execute` does only this, with any interpreter that
+has the library and papermill (in Colab's image, say).
+
 A copy is kept as done only if every cell ran; one with an error is put aside under `failed/` for looking at.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -16,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from tools import keys
-from tools.toc import BookError, Page
+from tools.toc import BookError, Page, pages
 
+HOME = Path(__file__).resolve().parent.parent
+SCALES = ("toy", "laptop", "colab", "full")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -102,7 +108,7 @@ def run(
     command += ["--scale", scale, "--folder", page.path.parent]
     done = subprocess.run(
         [str(word) for word in command],
-        cwd=Path(__file__).resolve().parent.parent,
+        cwd=HOME,
         env=environment(threads, store, scale),
         capture_output=True,
         text=True,
@@ -124,14 +130,20 @@ def run(
 
 
 def execute(
-    home: Path, build: Path, pages: Sequence[Page], *, scale: str, manifest: Callable[[], str], jobs: int = 2
+    home: Path,
+    build: Path,
+    notebooks: Sequence[Page],
+    *,
+    scale: str,
+    manifest: Callable[[], str],
+    jobs: int = 2,
 ) -> list[Page]:
-    """Execute those of `pages` whose copy is missing or out of date.
+    """Execute those of `notebooks` whose copy is missing or out of date.
 
     Args:
         home: the project's root.
         build: the build folder.
-        pages: notebooks of the book.
+        notebooks: pages of the book.
         scale: name of the scale ("toy").
         manifest: tells the hash of the data sets at hand: `keys.data_manifest`.
         jobs: how many run at once; the cores are shared out among them.
@@ -145,7 +157,7 @@ def execute(
     store = Store(build.resolve())
     shared = keys.shared_parts(home, scale=scale, manifest=manifest())
     todo: list[tuple[Page, dict[str, str]]] = []
-    for page in pages:
+    for page in notebooks:
         parts = keys.page_parts(home, page, shared)
         why = reason(store, page, parts)
         if why:
@@ -167,3 +179,41 @@ def execute(
             "\n".join([*problems, f"The copies with the errors are below {store.build / 'failed'}."])
         )
     return [page for page, _ in todo]
+
+
+def absolute_data_folder() -> None:
+    """Make `SEGKIT_DATA` absolute: kernels run in folders where a relative path would lead elsewhere."""
+    if os.environ.get("SEGKIT_DATA"):
+        os.environ["SEGKIT_DATA"] = str(Path(os.environ["SEGKIT_DATA"]).resolve())
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m tools.execute [--build FOLDER] [--scale NAME] [--jobs N] [NOTEBOOK ...]`."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="these only; else every chapter of _toc.yml")
+    parser.add_argument("--build", type=Path, default=HOME / "_build")
+    parser.add_argument("--scale", choices=SCALES, default="toy")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args(arguments)
+    absolute_data_folder()
+    named = [path.resolve() for path in given.notebooks]
+    try:
+        chosen = [Page(path.relative_to(HOME).with_suffix("").as_posix(), path) for path in named] or [
+            page for page in pages(HOME) if page.is_notebook
+        ]
+        execute(
+            HOME,
+            given.build.resolve(),
+            chosen,
+            scale=given.scale,
+            manifest=keys.data_manifest,
+            jobs=given.jobs,
+        )
+    except BookError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 from jupyter_book.config import get_final_config
@@ -46,17 +47,20 @@ def build(source: Path, target: Path, *, first: str, title: str) -> Path:
         user_yaml=source / "_config.yml", sourcedir=source, cli_config=dict(overrides)
     )
     overrides["extensions"] = [name for name in config["extensions"] if name not in UNUSED_EXTENSIONS]
-    outcome = build_sphinx(
-        source,
-        target,
-        noconfig=True,
-        path_config=source / "_config.yml",
-        confoverrides=overrides,
-        doctreedir=doctrees,
-        quiet=True,
-        warningiserror=True,
-        keep_going=True,
-    )
+    with warnings.catch_warnings():
+        # An extension looks at every live object, those of torch that warn when looked at included.
+        warnings.simplefilter("ignore", FutureWarning)
+        outcome = build_sphinx(
+            source,
+            target,
+            noconfig=True,
+            path_config=source / "_config.yml",
+            confoverrides=overrides,
+            doctreedir=doctrees,
+            quiet=True,
+            warningiserror=True,
+            keep_going=True,
+        )
     if outcome:
         shutil.rmtree(doctrees, ignore_errors=True)
         raise BookError("Sphinx stopped on the messages above; the pages are not complete.")
