@@ -1,7 +1,7 @@
 """Execute the notebooks that need it, and keep an executed copy with the key it was made under.
 
-`make book` does it on the way to the pages; `python -m tools.execute` does only this, with any interpreter that
-has the library and papermill (in Colab's image, say).
+`make book` does it on the way to the pages; `python -m tools.execute` does only this, with any interpreter
+that has the library and papermill (in Colab's image, say).
 
 A copy is kept as done only if every cell ran; one with an error is put aside under `failed/` for looking at.
 """

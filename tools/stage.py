@@ -48,8 +48,9 @@ def layout(
             files[f"{page.name}.ipynb"] = store.copy(page)
         else:
             files[f"{page.name}.md"] = fill(page.path.read_text(), parts, page.name).encode()
-    for path in sorted((home / "book").glob("*.bib")):
-        files[f"book/{path.name}"] = path
+    # Exercises are no pages; chapters offer them as {download}`... <exercises/unet.ipynb>`.
+    for path in sorted([*(home / "book").glob("*.bib"), *(home / "book" / "exercises").glob("*.ipynb")]):
+        files[path.relative_to(home).as_posix()] = path
     for path in sorted((home / "book" / "_static").rglob("*.*")):
         name = path.relative_to(home / "book" / "_static").as_posix()
         # Jupyter Book links every style and script below the top `_static` from every page.

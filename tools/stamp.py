@@ -87,7 +87,7 @@ def wanted(home: Path) -> dict[Path, str]:
     files[project] = re.sub(
         r"^Repository = .*$", f'Repository = "{url}"', project.read_text(), flags=re.MULTILINE
     )
-    for path in sorted((home / "book").glob("*.ipynb")):
+    for path in sorted([*(home / "book").glob("*.ipynb"), *(home / "book" / "exercises").glob("*.ipynb")]):
         files[path] = stamped_notebook(path.read_text(), install_cell(url, branch))
     return files
 

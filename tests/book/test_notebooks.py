@@ -17,6 +17,7 @@ from tools.toc import Page, pages
 HOME = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD") or HOME / "_build")
 NOTEBOOKS = sorted((HOME / "book").glob("*.ipynb"))
+EXERCISES = sorted((HOME / "book" / "exercises").glob("*.ipynb"))
 CHAPTERS = [page for page in pages(HOME) if page.is_notebook]
 TEXTS = [*sorted((HOME / "book").glob("*.md")), HOME / "README.md"]
 
@@ -42,7 +43,17 @@ def test_source(guard: Callable[[NotebookNode], list[str]], path: Path) -> None:
     assert guard(of(path)) == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "guard",
+    [guards.outputs, guards.cell_ids, guards.long_cells, guards.half_figures],
+    ids=lambda g: g.__name__,
+)
+def test_exercises(guard: Callable[[NotebookNode], list[str]], path: Path) -> None:
+    assert guard(of(path)) == []
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *EXERCISES], ids=lambda p: p.stem)
 def test_is_a_valid_notebook(path: Path) -> None:
     nbformat.validate(of(path))
     assert path.read_text() == nbformat.writes(of(path)) + "\n", (
