@@ -63,25 +63,28 @@ def execution_table(store: Store, pages: list[Page], scale: str, manifest: str) 
 
 
 def data_table(sets: Mapping[str, Any]) -> str:
-    """One section per named data set: what it is, what it may be used for, whom to cite, where it comes from.
+    """An overview, then a section per data set: what it is, its terms, whom to cite, where it comes from.
 
     Args:
         sets: name → entry of `segkit.data.DATASETS`.
     """
-    blocks = []
+    blocks = ["| Name | Data set | Cases | Licence |", "|---|---|--:|---|"]
+    blocks += [
+        f"| `{name}` | {entry.title} | {entry.cases} | [{entry.licence.spdx}]({entry.licence.url}) |"
+        for name, entry in sets.items()
+    ]
     for name, entry in sets.items():
-        licence = entry.licence
-        facts = {
-            "Called": f'`load("{name}")`',
-            "Classes": ", ".join(f"{value} {word}" for value, word in enumerate(entry.classes)),
-            "Cases": str(entry.cases),
-            "Licence": f"[{licence.spdx}]({licence.url}). {licence.meaning}",
-            "Cite": " ".join(entry.citations),
-            "Official address": f"<{entry.homepage}>",
-            "Stand-in": f"phantom of kind `{entry.phantom}`",
-        }
-        lines = "\n\n".join(f"{key}\n: {value}" for key, value in facts.items())
-        blocks.append(f"## {entry.title}\n\n{entry.description}\n\n{lines}\n")
+        classes = ", ".join(f"{value} {word}" for value, word in enumerate(entry.classes))
+        blocks += [
+            f"\n## {entry.title}\n\n{entry.description}\n",
+            f'- **In code:** `load("{name}")`',
+            f"- **Classes:** {classes}",
+            f"- **Licence:** [{entry.licence.spdx}]({entry.licence.url}). {entry.licence.meaning}",
+            f"- **Official address:** <{entry.homepage}>",
+            f"- **Stand-in where it cannot be had:** phantom `{entry.phantom}`",
+            "- **Please cite:**",
+            *(f"  - {citation}" for citation in entry.citations),
+        ]
     return "\n".join(blocks)
 
 
