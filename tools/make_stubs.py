@@ -1,4 +1,4 @@
-"""Make `book/exercises/<slug>.ipynb` from `<slug>_solutions.ipynb`: `python tools/make_stubs.py [--check]`."""
+"""Take the solutions out of `book/exercises/*_solutions.ipynb`: `python tools/make_stubs.py [--check]`."""
 
 from __future__ import annotations
 
