@@ -36,7 +36,8 @@ def test_every_command_has_complete_help_with_examples(command, capsys):
     assert "examples:" in capsys.readouterr().out
     for each in _all_parsers(parser, command):
         for action in each._actions:
-            assert action.help, f"{each.prog}: {action.dest} has no help"
+            for entry in action._choices_actions if isinstance(action.choices, dict) else [action]:
+                assert entry.help, f"{each.prog}: {entry.dest} has no help"
 
 
 def _all_parsers(parser, command):

@@ -263,8 +263,8 @@ def parse_draws(text: str) -> list[int]:
     draws: list[int] = []
     try:
         for piece in text.split(","):
-            first, _, last = piece.partition("-")
-            draws += range(int(first), int(last or first) + 1)
+            first, dash, last = piece.partition("-")
+            draws += range(int(first), int(last if dash else first) + 1)
     except ValueError:
         raise ConfigError(f"--draws takes numbers and ranges like 0-9 or 0,3,5, not {text!r}") from None
     return draws

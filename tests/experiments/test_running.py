@@ -37,9 +37,11 @@ def test_a_record_is_valid_and_says_what_was_run():
 
 def test_the_same_run_gives_the_same_numbers_and_another_draw_others():
     first, again, other = (run_one(tiny.PLAN, PREPARED, "plain", draw, SETTING) for draw in (0, 0, 1))
+    salted = run_one(tiny.PLAN, PREPARED, "again", 0, SETTING)
     assert first["evaluation"] == again["evaluation"]
     assert first["history"] == again["history"]
-    assert other["history"]["loss"] != first["history"]["loss"]
+    assert other["history"]["loss"] != first["history"]["loss"] != salted["history"]["loss"]
+    assert salted["train_cases"] == first["train_cases"] != other["train_cases"]
 
 
 def test_all_arms_of_a_draw_start_alike_and_a_salted_arm_does_not():
