@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segkit.data.case import Case
 from segkit.errors import ConfigError, DataError, unknown_name
+from segkit.evaluate.band import band_dice_of
 from segkit.evaluate.distances import assd_of, centroid_distance_of, check_distance_policy, hd95_of
 from segkit.evaluate.measure import DistancePolicy, Measure, OverlapPolicy
 from segkit.evaluate.overlap import check_overlap_policy, dice_of, iou_of, ppv_of, sensitivity_of
@@ -20,10 +21,11 @@ from segkit.evaluate.volume import volume_error_of
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The rules for empty masks under which a case is evaluated."""
+    """The rules under which a case is evaluated."""
 
     overlap: OverlapPolicy = "nan"
     distance: DistancePolicy = "diagonal"
+    band_mm: float = 2.0
 
 
 METRICS: dict[str, Callable[[Pair, Policies], Measure]] = {
@@ -35,10 +37,12 @@ METRICS: dict[str, Callable[[Pair, Policies], Measure]] = {
     "assd_mm": lambda pair, rules: assd_of(pair, rules.distance),
     "centroid_distance_mm": lambda pair, rules: centroid_distance_of(pair, rules.distance),
     "volume_error": lambda pair, rules: volume_error_of(pair),
+    "band_dice": lambda pair, rules: band_dice_of(pair, rules.band_mm, rules.overlap),
 }
 """Name → metric of a pair of masks. All share one crop and one pair of distance maps per structure."""
 
-DEFAULT_METRICS = tuple(METRICS)
+DEFAULT_METRICS = tuple(name for name in METRICS if name != "band_dice")
+"""All but the one that depends on a width."""
 
 
 def evaluate_case(
@@ -50,6 +54,7 @@ def evaluate_case(
     metrics: Iterable[str] = DEFAULT_METRICS,
     overlap_policy: OverlapPolicy = "nan",
     distance_policy: DistancePolicy = "diagonal",
+    band_mm: float = 2.0,
 ) -> dict[str, dict[str, Measure]]:
     """Metrics of every class but the background.
 
@@ -58,9 +63,10 @@ def evaluate_case(
         truth: a labelled `Case`, which brings spacing and classes; or labels like the prediction.
         spacing_mm: voxel size in mm for bare labels; None gives distances in voxels.
         classes: names of the label values for bare labels, the background first.
-        metrics: names out of `METRICS`; default: all.
+        metrics: names out of `METRICS`; default: `DEFAULT_METRICS`.
         overlap_policy: see `dice`.
         distance_policy: see `hd95_mm`.
+        band_mm: width of the band of `band_dice` in mm; in voxels without spacing.
 
     Returns:
         `result[class][metric]`, a `Measure`.
@@ -97,7 +103,7 @@ def evaluate_case(
     if found.shape != wanted.shape:
         raise DataError(f"{where}: the prediction has shape {found.shape}, the truth {wanted.shape}")
 
-    rules = Policies(overlap_policy, distance_policy)
+    rules = Policies(overlap_policy, distance_policy, band_mm)
     result = {}
     for value, structure in enumerate(classes[1:], start=1):
         pair = Pair(found == value, wanted == value, spacing_mm)

@@ -48,8 +48,8 @@ class Pair:
         self.spacing = check_spacing(spacing_mm, p.ndim)
         self.unit = "voxels" if spacing_mm is None else "mm"
         self.extent = np.array(p.shape) * self.spacing
-        box = _bounding_box(p | t)
-        self.prediction, self.truth = np.ascontiguousarray(p[box]), np.ascontiguousarray(t[box])
+        self._whole, self._box = (p, t), _bounding_box(p | t)
+        self.prediction, self.truth = (np.ascontiguousarray(mask[self._box]) for mask in self._whole)
         self.n_prediction, self.n_truth = int(self.prediction.sum()), int(self.truth.sum())
 
     @property
@@ -63,6 +63,12 @@ class Pair:
     def diagonal(self) -> float:
         """Length of the diagonal over full voxels, longer than any distance between two voxel centres."""
         return float(np.linalg.norm(self.extent))
+
+    def around(self, margin_mm: float) -> tuple[Mask, Mask]:
+        """Both masks in the box that holds them, widened by a margin and cut at the border of the image."""
+        reach = np.ceil(margin_mm / self.spacing).astype(int) + 1
+        wide = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(self._box, reach, strict=True))
+        return self._whole[0][wide], self._whole[1][wide]
 
     @cached_property
     def n_common(self) -> int:
@@ -121,5 +127,5 @@ def _bounding_box(mask: Mask) -> tuple[slice, ...]:
     box = []
     for axis in range(mask.ndim):
         filled = np.flatnonzero(mask.any(axis=tuple(i for i in range(mask.ndim) if i != axis)))
-        box.append(slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(None))
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, mask.shape[axis]))
     return tuple(box)

@@ -65,7 +65,8 @@ def test_chosen_metrics_and_policies(labels):
 
 def test_two_dimensions(labels):
     prediction, truth = (x[..., 4] for x in labels)
-    assert set(evaluate_case(prediction, truth, (1.0, 2.0), CLASSES)["anterior"]) == set(METRICS)
+    result = evaluate_case(prediction, truth, (1.0, 2.0), CLASSES, metrics=METRICS)
+    assert set(result["anterior"]) == set(METRICS)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from monai.metrics import compute_dice, compute_iou
@@ -17,6 +17,7 @@ EMPTY, FULL = np.zeros((4, 5), bool), np.ones((4, 5), bool)
 masks = arrays(bool, (4, 3, 3))
 
 
+@settings(deadline=None)
 @given(masks, masks)
 def test_dice_and_iou_agree_with_monai(p, t):
     one_hot = [torch.from_numpy(m)[None, None].float() for m in (p, t)]
@@ -25,6 +26,7 @@ def test_dice_and_iou_agree_with_monai(p, t):
         assert ours(p, t, policy="one").value == pytest.approx(expected, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(masks, masks)
 def test_the_four_are_tied_to_each_other(p, t):
     assert dice(p, t) == dice(t, p) or dice(p, t).status != "defined"
@@ -79,6 +81,7 @@ def test_both_empty_follows_the_policy(metric):
     assert (measure.status, measure.policy) == ("both_empty", "nan")
 
 
+@settings(deadline=None)
 @given(st.sampled_from([dice, iou, sensitivity, ppv]))
 def test_an_unknown_policy_is_refused_even_where_it_is_not_needed(metric):
     with pytest.raises(ConfigError, match="unknown policy for overlap 'zero'"):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -68,6 +68,7 @@ def test_a_higher_level_is_wider():
     assert widths == sorted(widths)
 
 
+@settings(deadline=None)
 @given(st.floats(-2, 2), st.floats(0.01, 50), st.integers(0, 20))
 def test_follows_a_change_of_unit(shift, scale, seed):
     a, b = hierarchical_bootstrap(table(seed)), hierarchical_bootstrap(shift + scale * table(seed))

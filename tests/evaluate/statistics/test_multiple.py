@@ -3,13 +3,14 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segkit.errors import DataError
 from segkit.evaluate.statistics import holm
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_is_the_closed_test_of_bonferroni(p):
     """Holm's value of a comparison is the largest Bonferroni value of all groups that hold it."""

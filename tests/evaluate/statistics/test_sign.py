@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -11,6 +11,7 @@ from segkit.evaluate.statistics import sign_test, smallest_p
 draws = st.lists(st.sampled_from([-0.02, 0.0, 0.01]), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(draws)
 def test_agrees_with_the_binomial_test_of_scipy(differences):
     up, down = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
@@ -18,6 +19,7 @@ def test_agrees_with_the_binomial_test_of_scipy(differences):
     assert sign_test(differences) == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(draws)
 def test_does_not_care_which_arm_is_called_first(differences):
     assert sign_test(differences) == sign_test([-d for d in differences])
