@@ -1,4 +1,4 @@
-"""Take the picture of a page that README.md shows: `python -m tools.picture book/unet --at fig-unet-result`."""
+"""Take the picture of a page that README.md shows: `python -m tools.picture book/unet --at ANCHOR`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from tools.doctor import browser_complaint, find_browser
 
 HOME = Path(__file__).resolve().parent.parent
 PICTURE = HOME / "book" / "_static" / "page.png"
-SIZE = {"width": 1180, "height": 760}
+SIZE: ViewportSize = {"width": 1180, "height": 760}
 
 
 def take(page_file: Path, target: Path, *, anchor: str = "") -> None:
