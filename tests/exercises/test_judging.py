@@ -39,6 +39,7 @@ def test_another_error_names_the_place():
     assert judged(lambda x: x**2 + (x == 2)) == (
         "For an input of shape (2,) yours gives 5 at (1,), expected 4."
     )
+    assert "shape (1, 2) where (2,)" in judged(lambda x: x[None] ** 2)
     assert "shape (1,) where (2,)" in judged(lambda x: x[:1] ** 2)
     assert "Numbers are expected, not a dict" in judged(lambda x: {"a": 1})
     assert "expected 4" in judged(lambda x: np.where(x == 2, np.nan, x**2))
