@@ -18,7 +18,7 @@ STEPS = ("percentile", "resample", "resize", "to_orientation", "window", "z_scor
 """Steps of `segkit.data` that keep the whole extent of an image, so that a prediction finds its way back."""
 
 Step = Mapping[str, Any]
-"""`{"name": "resample", "kwargs": {"spacing_mm": [1, 1, 1]}}`, as in a checkpoint's `config["preprocess"]`."""
+"""`{"name": "resample", "kwargs": {"spacing_mm": [1, 1, 1]}}`, as in a checkpoint's `preprocess`."""
 
 
 def preprocess(case: Case, steps: Sequence[Step]) -> Case:
