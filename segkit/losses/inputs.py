@@ -1,0 +1,70 @@
+"""What every loss asks of its inputs, and the layout in which the losses compute."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from segkit.errors import DataError
+
+IGNORE = -1
+"""Label of a voxel that counts nowhere."""
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
+    """A block in which sums and products keep the precision of their operands."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The tensor in float32, or in float64 if it has that; contiguous."""
+    dtype = torch.promote_types(tensor.dtype, torch.float32)
+    return tensor.to(dtype=dtype, memory_format=torch.contiguous_format)
+
+
+def as_rows(logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Check the inputs of a loss and lay the voxels of each image in a row.
+
+    Args:
+        logits: (B, K, *S) floating point, K ≥ 2. *S may be empty: then the B rows are gathered voxels.
+        labels: (B, *S) integers in 0 … K−1, or IGNORE.
+        valid: (B, *S) bool, True where the voxel counts; a voxel labelled IGNORE never does.
+
+    Returns:
+        Logits (B, K, N) in at least float32, and labels (B, N) that are IGNORE wherever the voxel does not
+        count.
+
+    Raises:
+        DataError: shapes or dtypes do not fit, or, on a CPU, a label of a valid voxel is outside 0 … K−1 (a
+            GPU would have to wait for the answer).
+    """
+    shape, size = tuple(logits.shape), tuple(logits.shape[2:])
+    if logits.ndim < 2 or shape[1] < 2 or not logits.is_floating_point():
+        raise DataError(
+            f"logits must be floating point of shape (B, K, *S) with K ≥ 2, got {logits.dtype} of {shape}"
+        )
+    for name, tensor in (("labels", labels), ("valid", valid)):
+        if tensor is not None and tuple(tensor.shape) != (shape[0], *size):
+            raise DataError(
+                f"{name} of shape {tuple(tensor.shape)} do not belong to logits of shape {shape}: "
+                f"expected {(shape[0], *size)}"
+            )
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise DataError(f"labels must be integers, got {labels.dtype}")
+    if valid is not None and valid.dtype != torch.bool:
+        raise DataError(f"valid must be bool, got {valid.dtype}")
+
+    labels = labels.long()
+    if valid is not None:
+        labels = labels.masked_fill(~valid, IGNORE)
+    if labels.device.type == "cpu" and labels.numel():
+        low, high = (int(value) for value in torch.aminmax(labels))
+        if low < IGNORE or high >= shape[1]:
+            wrong = low if low < IGNORE else high
+            raise DataError(f"label {wrong} is neither one of the {shape[1]} classes nor IGNORE ({IGNORE})")
+    return at_least_float32(logits).flatten(2) if size else at_least_float32(logits)[..., None], (
+        labels.reshape(shape[0], -1)
+    )
