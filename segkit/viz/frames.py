@@ -48,7 +48,12 @@ def slice_frames(
 
     Returns:
         RGB pictures of equal size, and labels such as "slice 12 of 35".
+
+    Raises:
+        DataError: for an image that has no slices.
     """
+    if case.image.ndim != 4:
+        raise DataError(f"slice_frames needs a volume; case {case.id} is flat: draw it with show_slice")
     n = case.image.shape[1:][axis]
     indices = range(n) if indices is None else list(indices)
     options.setdefault("window", default_window(case.image[options.get("channel", 0)]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,6 +31,12 @@ def test_a_frame_per_slice_of_one_size(case):
 def test_chosen_slices(case):
     _, labels = slice_frames(case, axis=0, indices=[2, 5], legend=False)
     assert labels == ["slice 3 of 12", "slice 6 of 12"]
+
+
+def test_a_flat_image_has_no_slices(case):
+    flat = replace(case, image=case.image[..., 0], label=None, spacing_mm=(1.0, 2.0))
+    with pytest.raises(DataError, match="case a is flat"):
+        slice_frames(flat)
 
 
 @pytest.mark.parametrize(
