@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools import generated, html, keys, stage
 from tools.execute import SCALES, Store, absolute_data_folder, execute
-from tools.toc import BookError, config, pages, toc_names
+from tools.toc import SUFFIXES, BookError, config, pages, toc_names
 
 HOME = Path(__file__).resolve().parent.parent
 
@@ -51,8 +51,14 @@ def build_book(
         "executions": lambda: generated.execution_table(store, notebooks, scale, manifest()),
         "data": data_table,
     }
-    stage.write(stage.layout(home, store, book, parts), build / "source")
-    front = html.build(build / "source", build / "html", first=book[0].name, title=config(home)["title"])
+    touched = stage.write(stage.layout(home, store, book, parts), build / "source")
+    front = html.build(
+        build / "source",
+        build / "html",
+        first=book[0].name,
+        title=config(home)["title"],
+        fresh=any(not name.endswith(SUFFIXES) for name in touched),
+    )
     print(f"Built in {time.monotonic() - began:.0f} s.\nOpen {front}", flush=True)
     return front
 

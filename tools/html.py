@@ -19,7 +19,7 @@ REDIRECT = """\
 """
 
 
-def build(source: Path, target: Path, *, first: str, title: str) -> Path:
+def build(source: Path, target: Path, *, first: str, title: str, fresh: bool = False) -> Path:
     """Run Jupyter Book's Sphinx over `source` with `-W -n --keep-going`.
 
     Args:
@@ -27,6 +27,8 @@ def build(source: Path, target: Path, *, first: str, title: str) -> Path:
         target: folder for the HTML; its `.built` tells that the last build went well.
         first: name of the page that the top `index.html` leads to.
         title: title of that redirecting page.
+        fresh: read every page again. Needed when a style or the configuration changed, since Sphinx copies
+            them only when it finds a page to write.
 
     Returns:
         The page to open.
@@ -38,6 +40,8 @@ def build(source: Path, target: Path, *, first: str, title: str) -> Path:
     doctrees = target.parent / "doctrees"
     stamp = target / BUILT
     stamp.unlink(missing_ok=True)
+    if fresh:
+        shutil.rmtree(doctrees, ignore_errors=True)
     overrides = {
         "external_toc_path": str(source / "_toc.yml"),
         "latex_individualpages": False,

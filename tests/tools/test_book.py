@@ -37,8 +37,11 @@ def test_alt_text_and_caption_of_a_cell_reach_the_page(
     assert "colab.research.google.com/github/" in str(page), "the launch button"
     assert not [s["src"] for s in page.find_all("script", src=True) if s["src"].startswith("http")]
 
-    build(project, no_data)  # nothing changed
+    # A changed style reaches the pages although no page changed, and nothing is executed for it.
+    (project / "book" / "_static" / "book.css").write_text("main { color: teal }")
+    build(project, no_data)
     assert "Executed 0 of 1" in capfd.readouterr().out
+    assert "teal" in (front.parents[1] / "_static" / "book.css").read_text()
 
 
 FAULTS = {
