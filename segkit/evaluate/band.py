@@ -65,7 +65,7 @@ def band_dice_of(pair: Pair, width_mm: float, policy: OverlapPolicy) -> Measure:
         return Measure(1.0 if policy == "one" else math.nan, pair.status, policy)
     if pair.status != "defined":
         return Measure(0.0, pair.status, policy)
-    prediction, truth = pair.around(width_mm)
+    prediction, truth = pair.with_rim()
     band = contour_band(torch.from_numpy(truth.astype("uint8")), width_mm, tuple(pair.spacing)).numpy()
     found, wanted = prediction & band, truth & band
     total = int(found.sum()) + int(wanted.sum())

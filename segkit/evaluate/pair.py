@@ -64,10 +64,13 @@ class Pair:
         """Length of the diagonal over full voxels, longer than any distance between two voxel centres."""
         return float(np.linalg.norm(self.extent))
 
-    def around(self, margin_mm: float) -> tuple[Mask, Mask]:
-        """Both masks in the box that holds them, widened by a margin and cut at the border of the image."""
-        reach = np.ceil(margin_mm / self.spacing).astype(int) + 1
-        wide = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(self._box, reach, strict=True))
+    def with_rim(self) -> tuple[Mask, Mask]:
+        """Both masks in the box that holds them and one voxel around it, where the image has one.
+
+        A voxel of the box finds its nearest voxel outside a mask in here: what lies beyond the rim is farther
+        away than the rim.
+        """
+        wide = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in self._box)
         return self._whole[0][wide], self._whole[1][wide]
 
     @cached_property
