@@ -22,6 +22,9 @@ def permutation_test(
     assumed. Up to 20 draws all are enumerated; beyond, a random sample of them is taken, in which the
     observed signs count as one.
 
+    The draws vary and the test cases stay: p speaks of a method on these cases. Whether the difference
+    would also hold on other cases is in the interval of `hierarchical_bootstrap`, which varies both.
+
     Args:
         differences: shape `(draws,)`: for each draw the difference of two arms, averaged over the test cases.
         resamples: random choices of signs for more than 20 draws.
