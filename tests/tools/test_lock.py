@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tools import lock
@@ -46,6 +48,12 @@ def test_the_lock_holds_pins_and_nothing_else() -> None:
     assert names == sorted(set(names))
     assert "/" not in "".join(lines) and "@" not in text
     assert locked()["torch"] == "2.13.0"
+
+
+def test_the_oldest_python_can_install_every_pin() -> None:
+    """A pin made on a newer Python may ask for one: Debian 12 has 3.11.2."""
+    needs = {found.metadata["Name"]: found.metadata["Requires-Python"] or "" for found in distributions()}
+    assert {name: need for name, need in needs.items() if "3.11.0" not in SpecifierSet(need)} == {}
 
 
 def test_the_running_environment_is_the_locked_one() -> None:
