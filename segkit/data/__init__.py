@@ -5,6 +5,7 @@ from segkit._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "batches": ["WholeBatches"],
         "case": ["IGNORE", "Case"],
         "dataset": ["DataSet", "Licence", "Remote", "Source"],
         "distances": ["contour_band", "signed_distance_mm"],
