@@ -1,8 +1,8 @@
 """Batches as pure functions of (seed, iteration).
 
-Whatever chance decides about batch i is drawn from a generator seeded by (seed, i) or, for the order of cases, by
-(seed, epoch). A run that resumes at update i therefore needs no state of its loader, and two methods with one seed are
-trained on the very same batches.
+Whatever chance decides about batch i is drawn from a generator seeded by (seed, i) or, for the order of
+cases, by (seed, epoch). A run that resumes at update i therefore needs no state of its loader, and two
+methods with one seed are trained on the very same batches.
 """
 
 from __future__ import annotations
@@ -96,13 +96,14 @@ class WholeBatches:
     ) -> None:
         if not cases or batch_size < 1:
             raise ConfigError(
-                f"batches need at least one case and a batch size of 1 or more, not {len(cases)} and {batch_size}"
+                f"batches need at least one case and a batch size of 1 or more, not {len(cases)} "
+                f"and {batch_size}"
             )
         odd = next((case for case in cases if case.shape != cases[0].shape), None)
         if odd is not None:
             raise DataError(
-                f"case {odd.id} has shape {odd.shape} and {cases[0].id} {cases[0].shape}: whole images share a batch "
-                "only in one shape, use crop_or_pad or PatchBatches"
+                f"case {odd.id} has shape {odd.shape} and {cases[0].id} {cases[0].shape}: whole images share "
+                "a batch only in one shape, use crop_or_pad or PatchBatches"
             )
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         maps = [maps_of(case, keys) for case in cases]
