@@ -108,10 +108,8 @@ def first_folder(root: Path, *candidates: str) -> Path | None:
 
 
 def listed(folder: Path | None, pattern: str) -> list[Path]:
-    """Files that match, in the order of their names, without the hidden companions that macOS packs along."""
-    if folder is None or not folder.is_dir():
-        return []
-    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+    """What matches, in the order of the names; nothing where there is no such folder."""
+    return sorted(folder.glob(pattern)) if folder is not None and folder.is_dir() else []
 
 
 CC_BY_4 = Licence(

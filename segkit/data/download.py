@@ -12,7 +12,7 @@ import requests
 
 from segkit.data.dataset import DataSet, Remote
 from segkit.data.files import replacing, writing
-from segkit.data.locations import cache_folder, offline
+from segkit.data.locations import NotAvailable, cache_folder, offline
 from segkit.data.resume import NotTheFile, Resuming
 from segkit.errors import DataError
 
@@ -20,10 +20,6 @@ ATTEMPTS = 3
 """How often one address is tried when a transfer breaks off or the server reports a fault of its own."""
 PAUSE_S = 1.0
 """Seconds before the second attempt; doubled before each further one."""
-
-
-class NotAvailable(DataError):
-    """A data set is not on this machine and could not be downloaded."""
 
 
 def fetch(dataset: DataSet, folder: Path, say: Callable[[str], None]) -> list[Path]:

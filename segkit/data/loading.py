@@ -9,7 +9,8 @@ from typing import Literal
 
 from segkit.data.case import Case
 from segkit.data.dataset import Source
-from segkit.data.locations import locate
+from segkit.data.locations import NotAvailable, locate
+from segkit.data.procedural import phantoms
 from segkit.data.reading import read_all
 from segkit.data.registry import describe
 from segkit.data.splitting import PARTS, load_split
@@ -98,11 +99,16 @@ class Loaded:
         )
 
 
+# Sets for which phantoms stood in: a page must not get phantoms for training and patients for the test, nor
+# wait for the same dead network at every call.
+_stood_in: set[str] = set()
+
+
 def load_or_phantom(name: str, split: str | None = None, *, n_phantoms: int = 12) -> Loaded:
     """Load a named data set for a page, or procedural phantoms if it is not here and cannot be downloaded.
 
     Only absence is bridged: a damaged file, a wrong `SEGKIT_DATA` or an unknown name raise as they do in
-    `load`.
+    `load`. Once phantoms have stood in for a set, no further download of it is tried in this process.
 
     Args:
         name: a name of `DATASETS`.
@@ -115,26 +121,29 @@ def load_or_phantom(name: str, split: str | None = None, *, n_phantoms: int = 12
     Raises:
         ConfigError, DataError: as `load`, except for a set that cannot be had.
     """
-    from segkit.data.download import NotAvailable
-
-    dataset = describe(name)
     part = f", {split} part" if split else ""
+    if name in _stood_in and locate(name) is None:
+        return _phantoms(name, split, part, n_phantoms)
     try:
         cases = load(name, split)
     except NotAvailable:
-        from segkit.data.procedural import phantoms
-
-        # Parts must not share a patient, so each has seeds of its own.
-        seed = 100_000 * (PARTS.index(split) + 1 if split else 0)
-        note = (
-            f"{dataset.title} is not on this machine and could not be downloaded, so {n_phantoms} computed "
-            f"phantoms ({dataset.phantom.replace('_', ' ')}) stand in for its images{part}; figures measured "
-            "on them say nothing about patients."
-        )
-        return Loaded(phantoms(dataset.phantom, n_phantoms, seed=seed), "phantom", note)
-    groups = len({case.group for case in cases})
+        _stood_in.add(name)
+        return _phantoms(name, split, part, n_phantoms)
+    dataset, groups = describe(name), len({case.group for case in cases})
     note = (
         f"{dataset.title}{part}: {len(cases)} cases of {groups} patients or examinations, "
         f"licence {dataset.licence.spdx}."
     )
     return Loaded(cases, "data set", note)
+
+
+def _phantoms(name: str, split: str | None, part: str, n_phantoms: int) -> Loaded:
+    dataset = describe(name)
+    # Parts must not share a patient, so each has seeds of its own.
+    seed = 100_000 * (PARTS.index(split) + 1 if split else 0)
+    note = (
+        f"{dataset.title} is not on this machine and could not be downloaded, so {n_phantoms} computed "
+        f"phantoms ({dataset.phantom.replace('_', ' ')}) stand in for its images{part}; figures measured on "
+        "them say nothing about patients."
+    )
+    return Loaded(phantoms(dataset.phantom, n_phantoms, seed=seed), "phantom", note)

@@ -10,6 +10,10 @@ from segkit.data.registry import describe
 from segkit.errors import DataError
 
 
+class NotAvailable(DataError):
+    """A data set is not on this machine and could not be downloaded."""
+
+
 def data_folder() -> Path | None:
     """`$SEGKIT_DATA`, or None if it is not set.
 

@@ -8,7 +8,8 @@ import pytest
 
 from segkit.data import download, resume
 from segkit.data.dataset import Remote
-from segkit.data.download import NotAvailable, fetch, fetch_file, record_hashes
+from segkit.data.download import fetch, fetch_file, record_hashes
+from segkit.data.locations import NotAvailable
 from segkit.data.registry import describe
 from segkit.errors import DataError
 from tests.data import server as on
@@ -132,6 +133,28 @@ def test_a_file_that_has_changed_meanwhile_is_fetched_from_the_start(get, web):
 def test_a_server_that_knows_no_ranges_starts_anew(get, web):
     web.routes["/a"] = on.in_turn(on.broken(BODY, 100_000), on.file(BODY, etag=False))
     assert get("/a").read_bytes() == BODY
+
+
+def test_a_server_that_sends_another_range_is_not_believed(get, web):
+    def wrong(handler):
+        handler.answer(206, BODY, Content_Range=f"bytes 0-{len(BODY) - 1}/{len(BODY)}")
+
+    web.routes["/a"] = on.in_turn(on.broken(BODY, 100_000), wrong)
+    assert get("/a").read_bytes() == BODY
+    assert web.paths() == ["/a", "/a"]
+
+
+def test_a_short_file_is_noticed_even_if_the_http_library_does_not(get, web, tmp_path, monkeypatch):
+    web.routes["/a"] = on.in_turn(on.broken(BODY, 100_000), on.file(BODY))
+    asked = resume.requests.get
+
+    def lenient(*args, **options):  # as urllib3 before version 2
+        response = asked(*args, **options)
+        response.raw.enforce_content_length = False
+        return response
+
+    monkeypatch.setattr(resume.requests, "get", lenient)
+    assert get("/a", known=None).read_bytes() == BODY
 
 
 def test_a_resumed_file_with_a_wrong_hash_is_tried_once_more_from_the_start(get, web):

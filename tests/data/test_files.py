@@ -12,7 +12,9 @@ def test_the_file_appears_when_it_is_complete(tmp_path):
         assert temporary.name.endswith(".nii.gz") and temporary.parent == target.parent
         temporary.write_text("all")
         assert not target.exists()
+        written = temporary.stat().st_ino
     assert target.read_text() == "all"
+    assert target.stat().st_ino == written  # renamed, which is atomic, not copied
     assert list(target.parent.iterdir()) == [target]
 
 

@@ -3,11 +3,15 @@ from types import SimpleNamespace
 import pytest
 
 from segkit.data import DATASETS, load, load_or_phantom, loading
-from segkit.data.download import NotAvailable
+from segkit.data.download import fetch
+from segkit.data.locations import NotAvailable
 from segkit.errors import ConfigError, DataError
 from tests.data.layouts import WRITERS
 
-pytestmark = pytest.mark.usefixtures("own_cache")
+
+@pytest.fixture(autouse=True)
+def fresh(own_cache, monkeypatch):
+    monkeypatch.setattr(loading, "_stood_in", set())
 
 
 @pytest.fixture
@@ -87,6 +91,21 @@ def test_without_data_and_network_a_page_shows_phantoms_and_says_so(name):
     assert "stand in for its images" in loaded.note and "say nothing about patients" in loaded.note
     assert 'class="admonition warning"' in loaded._repr_html_() and loaded.note in loaded._repr_html_()
     assert loaded.cases[0].validate().classes == DATASETS[name].classes
+
+
+def test_once_phantoms_stand_in_no_further_download_is_tried(monkeypatch):
+    tried = []
+    monkeypatch.setattr("segkit.data.preparing.fetch", lambda *args: tried.append(1) or fetch(*args))
+    for part in ("train", "test"):
+        assert load_or_phantom("hc18", part, n_phantoms=1).source == "phantom"
+    assert tried == [1]
+
+
+def test_when_the_data_arrive_later_they_are_used(tmp_path, monkeypatch):
+    assert load_or_phantom("chaos", n_phantoms=1).source == "phantom"
+    WRITERS["chaos"](tmp_path / "data" / "chaos")
+    monkeypatch.setenv("SEGKIT_DATA", str(tmp_path / "data"))
+    assert load_or_phantom("chaos").source == "data set"
 
 
 def test_phantoms_of_two_parts_are_different_patients():

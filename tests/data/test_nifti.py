@@ -138,6 +138,12 @@ def test_a_truncated_file_is_one_sentence(tmp_path, suffix, keep):
     assert "\n" not in str(caught.value)
 
 
+def test_a_header_that_claims_terabytes_is_one_sentence(pair):
+    patch(pair[0], 42, "3h", 32767, 32767, 32767)  # dim[1] to dim[3]
+    with pytest.raises(DataError, match=r"scan.nii.gz is damaged, truncated"):
+        read_case(pair[0])
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_whatever_is_damaged_is_read_or_refused_never_a_traceback(tmp_path_factory, data):
@@ -175,7 +181,9 @@ def test_a_mask_comes_back_on_the_same_grid(tmp_path_factory, shape, spacing, se
     assert back.get_data_dtype() == (np.uint8 if top < 256 else np.uint16)
     assert back.header.get_xyzt_units()[0] == "mm"
     torch.testing.assert_close(read_case(folder / "image.nii.gz", path).label, labels)
-    np.testing.assert_allclose(back.header.get_qform(), case.affine, atol=1e-3)  # for viewers without sform
+    qform, code = back.header.get_qform(coded=True)  # for viewers that do not read the other form
+    assert code == 1
+    np.testing.assert_allclose(qform, case.affine, atol=1e-3)
 
 
 def test_a_sheared_grid_keeps_its_affine(pair):

@@ -9,7 +9,7 @@ import pytest
 
 from segkit.data import DATASETS, load, registry
 from segkit.data.dataset import Remote
-from segkit.data.download import NotAvailable
+from segkit.data.locations import NotAvailable
 from segkit.data.preparing import check, prepare, script
 from segkit.errors import DataError
 from tests.data import server as on
@@ -104,6 +104,13 @@ def test_the_challenge_layout_of_acdc_is_taken_with_its_info(tmp_path):
     write_acdc_nifti(tmp_path / "hand")
     prepare("acdc", tmp_path / "hand")
     assert [case.meta["phase"] for case in load("acdc")] == ["ES", "ED"]
+
+
+def test_a_table_beside_the_folder_is_taken_along(tmp_path):
+    source = WRITERS["hc18"](tmp_path / "hand")
+    (source / "training_set").rename(source / "images")
+    prepare("hc18", source / "images")
+    assert len(load("hc18")) == 4
 
 
 def test_a_second_preparation_replaces_the_first(tmp_path, own_cache):

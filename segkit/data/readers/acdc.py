@@ -40,7 +40,7 @@ def find(root: Path) -> list[Source]:
     for path in hdf5 or nifti:
         if match := _NAME.fullmatch(path.name):
             frames.setdefault(match[1], []).append((int(match[2]), path))
-    return [source for patient in sorted(frames) for source in _sources(patient, sorted(frames[patient]))]
+    return [source for patient in sorted(frames) for source in _sources(patient, frames[patient])]
 
 
 def _sources(patient: str, frames: list[tuple[int, Path]]) -> list[Source]:

@@ -54,6 +54,21 @@ def test_the_affine_says_where_front_left_and_feet_are(cases_of):
         assert np.linalg.det(case.affine[:3, :3]) > 0  # not a mirror image
 
 
+def test_little_of_a_structure_lies_where_nothing_was_scanned(cases_of):
+    if not cases_of.real:
+        return  # the tiny layout stores three voxels of CT
+    for case in cases_of("openkbp"):
+        inside = case.label > 0
+        structure = case.label[inside]
+        unscanned = structure[case.image[0][inside] == -1024.0]
+        share = unscanned.bincount(minlength=8)[1:] / structure.bincount(minlength=8)[1:]
+        assert float(share.max()) < 0.025
+
+
+def test_the_terms_ask_to_identify_nobody():
+    assert "identify nobody" in openkbp.DATASET.notice()  # the scans include the face
+
+
 def test_spacing_is_in_the_order_of_the_axes(cases_of):
     for case in cases_of("openkbp"):
         assert 3.9 <= case.spacing_mm[0] <= 5.08
