@@ -31,7 +31,8 @@ def dice_ce(
     with, its λ_D = λ_C = 1 being ours. The two come from one softmax, and a module adds them.
 
     Args:
-        logits: (B, K, *S), any floating dtype, any real numbers, K ≥ 2. *S may be empty (gathered voxels).
+        logits: (B, K, *S), any floating dtype, any real numbers, K ≥ 2. Gathered voxels are one
+            image: (1, K, N).
         labels: (B, *S), integers in 0 … K−1, or IGNORE = −1.
         valid: (B, *S), bool, True where the voxel counts; by default wherever the label is not IGNORE.
         squared: as in `soft_dice`; nnU-Net: False.

@@ -62,6 +62,9 @@ def cross_entropy(
             f"class_weight of shape {tuple(class_weight.shape)} is not one number for each of "
             f"{logits.shape[1]} classes"
         )
+    ignored = row_labels == IGNORE
+    if rows.device.type != "cpu" or bool(ignored.any()):  # 0 · NaN would be NaN in the gradient
+        rows = rows.masked_fill(ignored[:, None], 0)
     with without_autocast(rows):
         weight = None if class_weight is None else class_weight.to(rows)
         values = F.cross_entropy(rows, row_labels, weight, ignore_index=IGNORE, reduction="none")

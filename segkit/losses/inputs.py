@@ -65,6 +65,5 @@ def as_rows(logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> tupl
         if low < IGNORE or high >= shape[1]:
             wrong = low if low < IGNORE else high
             raise DataError(f"label {wrong} is neither one of the {shape[1]} classes nor IGNORE ({IGNORE})")
-    return at_least_float32(logits).flatten(2) if size else at_least_float32(logits)[..., None], (
-        labels.reshape(shape[0], -1)
-    )
+    rows = at_least_float32(logits)
+    return (rows.flatten(2), labels.flatten(1)) if size else (rows[..., None], labels[:, None])

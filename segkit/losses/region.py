@@ -30,7 +30,8 @@ def soft_dice(
     [milletari2016vnet]; with q = 1 it is the form of [isensee2021nnunet].
 
     Args:
-        logits: (B, K, *S), any floating dtype, any real numbers, K ≥ 2. *S may be empty (gathered voxels).
+        logits: (B, K, *S), any floating dtype, any real numbers, K ≥ 2. Gathered voxels are one
+            image: (1, K, N).
         labels: (B, *S), integers in 0 … K−1, or IGNORE = −1.
         valid: (B, *S), bool, True where the voxel counts; by default wherever the label is not IGNORE.
         squared: q = 2 (V-Net) if True, q = 1 (nnU-Net) if False.
@@ -57,7 +58,8 @@ def soft_dice(
 
     Differs from:
         nnU-Net's and MONAI's soft Dice, in which s = 1e-5 makes the value of an absent class 1 and its
-        gradient zero until almost nothing is predicted; `monai.losses.DiceLoss` knows no ignored voxels.
+        gradient zero until almost nothing is predicted; `monai.losses.DiceLoss(ignore_index=…)`, whose mean
+        takes an image without a valid voxel for a perfect one.
 
     Raises:
         DataError: shapes or dtypes do not fit, or a label is outside 0 … K−1.
@@ -124,7 +126,7 @@ def dice_counts(
         >>> dice_counts(torch.tensor([[0, 1, 1]]), 3, skip_absent=True)
         tensor([[ True, False]])
     """
-    rows = (labels if valid is None else labels.masked_fill(~valid, IGNORE)).reshape(len(labels), -1)
+    rows = (labels if valid is None else labels.masked_fill(~valid, IGNORE)).flatten(1)
     size = class_counts(rows.long(), n_classes)
     return counts_from_size(size, background=background, pooled=pooled, skip_absent=skip_absent)
 

@@ -32,23 +32,28 @@ class SoftmaxTerms(NamedTuple):
 
 
 def class_sums(values: Tensor, labels: Tensor, n_classes: int) -> Tensor:
-    """Sum of values (B, N) over the voxels of each label (B, N), in the dtype of the values, (B, K).
+    """Sum of values (B, N) over the voxels of each label (B, N), in the dtype of the values, (B, K)."""
+    by = sums_in_one_walk if values.device.type == "cpu" else sums_class_by_class
+    return by(values, labels, n_classes)
 
-    On a CPU in one walk, in float64: a float32 total of 2²⁴ voxels no longer grows by single voxels. On a GPU
-    class by class, because adding to K addresses at once is slow there and its order is not fixed.
-    """
-    if values.device.type == "cpu":
-        sums = values.new_zeros(len(values), n_classes, dtype=torch.float64)
-        return sums.scatter_add_(1, labels, values.double()).to(values.dtype)
+
+def sums_in_one_walk(values: Tensor, labels: Tensor, n_classes: int) -> Tensor:
+    """`class_sums` on a CPU, in float64: a float32 total of 2²⁴ voxels no longer grows by single voxels."""
+    sums = values.new_zeros(len(values), n_classes, dtype=torch.float64)
+    return sums.scatter_add_(1, labels, values.double()).to(values.dtype)
+
+
+def sums_class_by_class(values: Tensor, labels: Tensor, n_classes: int) -> Tensor:
+    """`class_sums` on a GPU, where adding to K addresses at once is slow and its order not fixed."""
     return torch.stack([(values * (labels == k)).sum(1) for k in range(n_classes)], dim=1)
 
 
 def class_counts(labels: Tensor, n_classes: int) -> Tensor:
     """Number of voxels of each label (B, N) in each image, (B, K); those labelled IGNORE are not counted."""
     if labels.device.type == "cpu":
-        shifted = labels - IGNORE
-        return torch.stack([torch.bincount(row, minlength=n_classes + 1)[1:] for row in shifted])
-    return torch.stack([(labels == k).sum(1) for k in range(n_classes)], dim=1)
+        counts = labels.new_zeros(len(labels), n_classes + 1)
+        return counts.scatter_add_(1, labels - IGNORE, labels.new_ones(1, 1).expand_as(labels))[:, 1:]
+    return sums_class_by_class(torch.ones_like(labels), labels, n_classes)
 
 
 class _SoftmaxTerms(torch.autograd.Function):
