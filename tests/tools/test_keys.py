@@ -63,6 +63,15 @@ def test_scale_and_data_enter_the_key(project: Path) -> None:
     assert keys.changed(parts(project), parts(project, manifest="other")) == ["data"]
 
 
+def test_the_runner_and_the_interpreter_enter_the_key(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parts(project)
+    monkeypatch.setattr(keys.platform, "python_version", lambda: "3.99.0")
+    runner = project / "run_notebook.py"
+    runner.write_text("changed = True\n")
+    monkeypatch.setattr(keys, "RUNNER", runner)
+    assert set(keys.changed(before, parts(project))) == {"python", "runner"}
+
+
 def test_a_renamed_file_changes_the_hash(project: Path) -> None:
     file = project / "segkit" / "a.py"
     append(file, "x = 1\n")
