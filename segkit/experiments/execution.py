@@ -60,7 +60,7 @@ def run_plan(
     Args:
         plan: the experiment.
         arms: names of some arms; None for all.
-        draws: numbers of draws; None for `range(plan.draws)`.
+        draws: numbers of draws; None for those of the plan.
         settings: some settings; None for those of the plan.
         part: measure "validation" while choosing, and "test" once; None for the plan's part.
         jobs: processes. On a CPU they divide the cores; on a GPU they share it. 1 stays in this process.
@@ -88,7 +88,7 @@ def run_plan(
     prepared = prepared or prepare(plan)
     wanted = [
         Job(arm, draw, setting)
-        for draw in (range(plan.draws) if draws is None else draws)
+        for draw in (plan.draws if draws is None else draws)
         for setting in (plan.settings if settings is None else settings)
         for arm in (arms or plan.arms)
     ]

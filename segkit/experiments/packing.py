@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -24,8 +23,8 @@ _CASES, _FACTS = "cases.bin", "experiment.json"
 def pack(plan: Plan, path: Path | str, *, prepared: Prepared | None = None) -> Path:
     """Write the prepared data of a plan, its split and its name to one file.
 
-    The other machine needs `segkit` of the same commit and this file, no data set. Its records say the commit and
-    the hash of the data, and `merge_records` refuses those that do not belong.
+    The other machine needs `segkit` of the same commit and this file, no data set. Its records say the
+    commit and the hash of the data, and `merge_records` refuses those that do not belong.
 
     Args:
         plan: the experiment.
@@ -50,7 +49,7 @@ def pack(plan: Plan, path: Path | str, *, prepared: Prepared | None = None) -> P
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:  # the cases are compressed already
             archive.writestr(_FACTS, json.dumps(facts))
             archive.write(cases, _CASES)
-        os.replace(whole, path)
+        whole.replace(path)
     return path
 
 
@@ -66,10 +65,13 @@ def unpack(path: Path | str) -> tuple[str, Prepared]:
             facts: Mapping[str, Any] = json.loads(archive.read(_FACTS))
             cases = unpack_cases(archive.extract(_CASES, folder))
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: give the file that `segkit experiment pack` wrote") from error
+        raise DataError(
+            f"{path} does not exist: give the file that `segkit experiment pack` wrote"
+        ) from error
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise DataError(f"{path} is damaged or no packed experiment ({error}): pack it again") from error
-    split = Split(*(tuple(facts["split"][part]) for part in PARTS), seed=facts["split"]["seed"])
+    parts = {part: tuple(facts["split"][part]) for part in PARTS}
+    split = Split(**parts, seed=facts["split"]["seed"])
     prepared = Prepared(tuple(cases), split, facts["source"])
     if prepared.digest != facts["data"]:
         raise DataError(f"{path} holds other images or labels than it says: pack it again")
