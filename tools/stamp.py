@@ -23,16 +23,23 @@ REGION = re.compile(r"(<!-- stamp: (\w+) -->\n).*?(<!-- /stamp -->)", re.DOTALL)
 
 
 def install_cell(url: str, branch: str) -> str:
-    """Source of the cell that readies Colab: the repository with its run records, and the library."""
+    """Source of the cell that readies Colab: the repository with its run records, and the library.
+
+    Plain Python without magics, so that whatever executes a notebook can read it.
+    """
     folder = url.rsplit("/", 1)[-1]
     return f"""# In Colab: get the book and install its library. Elsewhere this cell does nothing.
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 if "google.colab" in sys.modules and not Path("references.bib").is_file():
-    !git clone --quiet --depth 1 --branch {branch} {url}
-    %pip install --quiet "./{folder}[notebook]"
-    %cd {folder}/book"""
+    clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "{branch}"]
+    subprocess.run([*clone, "{url}"], check=True)
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "./{folder}[notebook]"], check=True)
+    os.chdir("{folder}/book")"""
 
 
 def colab_address(url: str, branch: str, name: str) -> str:

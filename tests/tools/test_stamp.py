@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -54,8 +57,28 @@ def test_the_install_cell_comes_first_once_and_only_in_colab(repo: Path) -> None
     assert cells[0].id == stamp.INSTALL_ID
     assert 'if "google.colab" in sys.modules' in cells[0].source
     assert "hide-cell" in cells[0].metadata["tags"]
-    lines = cells[0].source.splitlines()
-    assert all(line.startswith("    ") for line in lines if line.lstrip().startswith(("!", "%")))
+
+
+def test_the_install_cell_does_what_colab_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run as Colab would, with git and pip replaced by a list of what was asked."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], *, check: bool) -> None:
+        assert check, "a failure must be seen"
+        commands.append(command)
+        (tmp_path / "a-book" / "book").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a-book" / "book" / "references.bib").touch()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", run)
+    source = stamp.install_cell("https://host/someone/a-book", "main")
+    exec(source, {})
+    assert commands == [] and Path.cwd() == tmp_path, "nothing outside Colab"
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    for _ in range(2):  # a cell may be run twice
+        exec(source, {})
+    assert [command[-1] for command in commands] == ["https://host/someone/a-book", "./a-book[notebook]"]
+    assert Path.cwd() == tmp_path / "a-book" / "book"
 
 
 def test_a_moved_install_cell_is_put_back(repo: Path) -> None:
