@@ -117,7 +117,7 @@ def _list(args: argparse.Namespace) -> None:
         plan = find_plan(name)
         file = results_folder() / plan.slug / f"{plan.experiment}.jsonl"
         recorded = len(file.read_bytes().splitlines()) if file.exists() else 0
-        total = len(plan.arms) * len(plan.draws) * len(plan.settings)
+        total = len(plan.arms) * len(plan.draw_numbers) * len(plan.settings)
         rows.append({"plan": name, "recorded": recorded, "runs": total, "question": plan.question})
     lines = (
         f"{row['plan']:24} {row['recorded']:4} of {row['runs']:4} runs  {row['question']}" for row in rows

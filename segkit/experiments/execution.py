@@ -88,7 +88,7 @@ def run_plan(
     prepared = prepared or prepare(plan)
     wanted = [
         Job(arm, draw, setting)
-        for draw in (plan.draws if draws is None else draws)
+        for draw in (plan.draw_numbers if draws is None else draws)
         for setting in (plan.settings if settings is None else settings)
         for arm in (arms or plan.arms)
     ]

@@ -58,7 +58,7 @@ class Plan:
         updates: the budget of every arm; a setting's own `updates` goes before it.
         training: options of the Trainer, common to all arms.
         settings: what varies besides arm and draw. `n_labelled` counts patients; without it all are labelled.
-        draws: the numbers of the draws of a full run.
+        draws: how many draws a full run has, or their numbers.
         metrics: names for `segkit.evaluate.evaluate_case`; the first is the one that a run reports.
         part: the part of the split that is measured. Choices are made with "validation".
         noise: corrupts the label of a training case, from its own generator.
@@ -78,7 +78,7 @@ class Plan:
     updates: int
     training: Mapping[str, Any] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ({},)
-    draws: Sequence[int] = range(10)
+    draws: int | Sequence[int] = 10
     metrics: tuple[str, ...] = ("dice",)
     part: Part = "test"
     noise: Callable[[Case, torch.Generator, Setting], Case] | None = None
@@ -98,6 +98,11 @@ class Plan:
     def name(self) -> str:
         """`<slug>/<experiment>`, as the command line takes it."""
         return f"{self.slug}/{self.experiment}"
+
+    @property
+    def draw_numbers(self) -> Sequence[int]:
+        """The numbers of the draws of a full run."""
+        return range(self.draws) if isinstance(self.draws, int) else self.draws
 
     def arm(self, name: str) -> Arm:
         """The arm of that name, or an error with the nearest."""

@@ -50,7 +50,7 @@ def test_every_plan_can_go_to_other_processes_and_keeps_its_fingerprint(name):
 def test_choices_give_every_loss_the_same_budget_and_use_other_draws():
     choices, losses = find_plan("unet/choices"), find_plan("unet/losses")
     assert len(choices.arms) == 3 * len(losses.arms)
-    assert not set(choices.draws) & set(losses.draws)
+    assert not set(choices.draw_numbers) & set(losses.draw_numbers)
 
 
 @pytest.mark.parametrize("loss", hippocampus.LOSSES)

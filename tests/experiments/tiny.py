@@ -93,6 +93,6 @@ PLAN = Plan(
     updates=6,
     training={"lr": 1e-2, "precision": "32-true"},
     settings=({"n_labelled": 2}, {"n_labelled": 4}),
-    draws=range(3),
+    draws=3,
     metrics=("dice", "hd95_mm"),
 )

@@ -25,7 +25,7 @@ PLANS = {
         updates=UPDATES,
         training=_OPTIONS,
         settings=({"n_labelled": 16},),
-        draws=range(20),
+        draws=20,
         metrics=("dice", "hd95_mm"),
     ),
     "undertraining": Plan(
