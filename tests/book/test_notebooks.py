@@ -15,7 +15,7 @@ from tools.execute import Store
 from tools.toc import Page, pages
 
 HOME = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("BUILD") or HOME / "_build")
+BUILD = Path(os.environ.get("BUILD") or HOME / "_build").resolve()
 NOTEBOOKS = sorted((HOME / "book").glob("*.ipynb"))
 EXERCISES = sorted((HOME / "book" / "exercises").glob("*.ipynb"))
 CHAPTERS = [page for page in pages(HOME) if page.is_notebook]

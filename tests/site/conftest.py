@@ -17,7 +17,7 @@ from tools.doctor import browser_complaint, find_browser
 from tools.html import BUILT
 
 HOME = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("BUILD") or HOME / "_build")
+BUILD = Path(os.environ.get("BUILD") or HOME / "_build").resolve()
 SITE = BUILD / "html"
 # No sandbox, since CI runs as root; the others keep Chromium from looking up its maker's hosts.
 FLAGS = [
