@@ -23,7 +23,7 @@ def measure_cases(
     cases: Sequence[Case],
     metrics: Iterable[str],
     *,
-    batch_size: int = 8,
+    batch_size: int = 4,
     device: str = "cpu",
     precision: str = "32-true",
 ) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def predict_batched(
             images = torch.stack([case.image for case in batch]).to(device)
             half = torch.autocast(torch.device(device).type, dtype) if dtype else nullcontext()
             with torch.no_grad(), half:
-                labels = method.predict(images).argmax(1).cpu()
+                # The same as argmax, which takes ten times as long on a CPU over so short an axis.
+                labels = method.predict(images).max(1).indices.cpu()
             yield from labels
     finally:
         method.train(was_training)

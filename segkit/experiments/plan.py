@@ -82,7 +82,7 @@ class Plan:
     metrics: tuple[str, ...] = ("dice",)
     part: Part = "test"
     noise: Callable[[Case, torch.Generator, Setting], Case] | None = None
-    predict_batch: int = 8
+    predict_batch: int = 4
     watched: int = 0
     split: Callable[[str], Split] = load_split
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from segkit.data import Case, crop_or_pad, load, resize, z_score
+from segkit.data.slicing import slices
 from segkit.train import Supervised, one_cycle
 
 FRAME = 160
-"""Pixels in the plane before averaging; less than one in a hundred labelled pixels of the set lies outside."""
+"""Pixels in the plane before averaging; less than 1 % of the labelled pixels of the set lie outside."""
 
 GRID = 80
 """Pixels in the plane as the nets see it: blocks of two by two, averaged."""
@@ -34,11 +34,12 @@ class SliceWise(Supervised):
 
 def prepare(name: str) -> list[Case]:
     """Volumes (slice, row, column) as z-scores, the middle of each slice on a coarser grid."""
-    return [_coarse(crop_or_pad(z_score(c), (c.shape[0], FRAME, FRAME), pad_label=0)) for c in load(name)]
+    return [_coarse(z_score(case).with_(meta={})) for case in load(name)]
 
 
 def _coarse(case: Case) -> Case:
-    return resize(case, (case.shape[0], GRID, GRID))
+    depth = case.shape[0]
+    return resize(crop_or_pad(case, (depth, FRAME, FRAME), pad_label=0), (depth, GRID, GRID))
 
 
 def every_other(case: Case, *, first: int, group: str) -> Case:
@@ -54,31 +55,12 @@ def every_other(case: Case, *, first: int, group: str) -> Case:
         spacing_mm=None if case.spacing_mm is None else (2 * case.spacing_mm[0], *case.spacing_mm[1:]),
         id=f"{case.id}/{first}",
         group=group,
-        meta={},
     )
 
 
-def slices(cases: Sequence[Case]) -> list[Case]:
+def slices_of(cases: Sequence[Case]) -> list[Case]:
     """Every slice of every volume as a 2-D case."""
-    found = []
-    for case in cases:
-        for k in range(case.shape[0]):
-            label = None if case.label is None else case.label[k]
-            affine = np.eye(4)
-            affine[:3, :2] = case.affine[:3, 1:3]
-            affine[:3, 3] = case.affine[:3, 3] + case.affine[:3, 0] * k
-            spacing = None if case.spacing_mm is None else case.spacing_mm[1:]
-            found.append(
-                case.with_(
-                    image=case.image[:, k],
-                    label=label,
-                    affine=affine,
-                    spacing_mm=spacing,
-                    id=f"{case.id}_{k}",
-                    meta={},
-                )  # fmt: skip
-            )
-    return found
+    return [plane for case in cases for plane in slices(case, axis=0)]
 
 
 def choose(items: Sequence[Case], n: int, generator: torch.Generator) -> list[Case]:

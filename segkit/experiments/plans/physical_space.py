@@ -37,8 +37,8 @@ def with_seen_halves(name: str) -> Split:
 
 def training_slices(draw: Draw, *, leaky: bool, batch_size: int = 8) -> WholeBatches:
     """Twice as many slices as the test patients' second halves have: of other patients, or half and half."""
-    seen = acdc.slices([case for case in draw.train if case.group.endswith(SEEN)])
-    others = acdc.slices([case for case in draw.train if not case.group.endswith(SEEN)])
+    seen = acdc.slices_of([case for case in draw.train if case.group.endswith(SEEN)])
+    others = acdc.slices_of([case for case in draw.train if not case.group.endswith(SEEN)])
     chosen = acdc.choose(others, 2 * len(seen), draw.generator("slices"))
     if leaky:
         chosen = chosen[: len(seen)] + seen
@@ -50,6 +50,8 @@ def method(draw: Draw) -> acdc.SliceWise:
     net = draw.module(partial(UNet, 2, 1, draw.n_classes, (12, 24, 48, 48), convs=2))
     return acdc.SliceWise(net, DiceCELoss())
 
+
+OTHERS, LEAKY = (partial(training_slices, leaky=leaky) for leaky in (False, True))
 
 PLANS = {
     "split": Plan(
@@ -68,7 +70,7 @@ PLANS = {
             ),
         },
         baseline="patients",
-        batches=partial(training_slices, leaky=False),
+        batches=OTHERS,
         updates=400,
         training={"lr": 3e-3, **acdc.TRAINING},
         draws=10,
