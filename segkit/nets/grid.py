@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -83,3 +84,9 @@ def check_image(image: Tensor, in_channels: int, spatial_dims: int, net: str) ->
 def window_before_upsampling(width: int, stride: int, *, linear: bool) -> int:
     """Most coarse voxels that a window of `width` fine voxels depends on."""
     return -(-(width - 1) // stride) + 1 + (linear and stride > 1)
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether (B, C, *S) lies in memory as (B, *S, C) and not, at the same time, as it is written."""
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.ndim)
+    return layout is not None and not x.is_contiguous() and x.is_contiguous(memory_format=layout)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segkit.errors import ConfigError, DataError, unknown_name
+from segkit.nets.grid import is_channels_last
 
 NORMS = ("instance", "group", "batch")
 
@@ -120,18 +121,13 @@ class GroupNorm(nn.Module):
                 f"a feature map of {tuple(x.shape)} has one number per group, which normalises to 0 whatever "
                 "it is: use larger images, fewer levels, or fewer groups"
             )
-        if x.device.type == "cpu" and _is_channels_last(x):
+        if x.device.type == "cpu" and is_channels_last(x):
             return _ChannelsLastGroupNorm.apply(x, self.weight, self.bias, self.groups, self.eps)
         return F.group_norm(x, self.groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """What `print` shows."""
         return f"{self.groups}, {self.channels}"
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.ndim)
-    return layout is not None and not x.is_contiguous() and x.is_contiguous(memory_format=layout)
 
 
 def make_norm(name: str, channels: int, spatial_dims: int) -> nn.Module:

@@ -29,8 +29,8 @@ class UNet(Segmenter):
     stride, and what belongs to them is cut off logits and features. Convolutions are MONAI's `Convolution`.
 
     Parameters, with one input channel and the defaults otherwise: 142,786 in two dimensions with two classes;
-    411,379 in three dimensions with three classes; 58,075 for `UNet(3, 1, 3, (8, 16, 32), convs=1)`, which
-    learns most per second on a CPU.
+    411,379 in three dimensions with three classes; 49,435 for `UNet(3, 1, 3, (8, 16, 32), convs=1,
+    skip="add")`, which learns most per second on a CPU.
 
     Args:
         spatial_dims: 2 or 3.
