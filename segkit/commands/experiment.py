@@ -126,12 +126,16 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from segkit.experiments import run_plan, unpack
+    from segkit.experiments import run_plan
     from segkit.experiments.plans import find_plan
 
     if bool(args.plan) == bool(args.packed):
         raise ConfigError("name a plan, or give --packed with a file that holds one")
-    name, prepared = unpack(args.packed) if args.packed else (args.plan, None)
+    name, prepared = args.plan, None
+    if args.packed:
+        from segkit.experiments import unpack
+
+        name, prepared = unpack(args.packed)
     plan = find_plan(name)
     wanted = dict(_key_value(text) for text in args.setting)
     out = Path(args.out) if args.out else None
