@@ -5,8 +5,10 @@ from segkit._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "batches": ["WholeBatches"],
+        "augmentation": ["Augment"],
+        "batches": ["PatchBatches", "WholeBatches"],
         "case": ["IGNORE", "Case"],
+        "corruption": ["corrupt_labels"],
         "dataset": ["DataSet", "Licence", "Remote", "Source"],
         "distances": ["contour_band", "signed_distance_mm"],
         "framing": ["crop_or_pad", "to_orientation"],
@@ -15,10 +17,13 @@ __getattr__, __dir__, __all__ = attach(
         "locations": ["NotAvailable", "available", "cache_folder", "locate"],
         "manifest": ["manifest_hash"],
         "nifti": ["read_case", "write_mask"],
+        "prefetch": ["Prefetch"],
         "preparing": ["prepare"],
         "procedural": ["phantom", "phantoms"],
         "registry": ["DATASETS", "describe"],
         "resampling": ["resample", "resize"],
+        "slicing": ["slices"],
         "splitting": ["Split", "k_shot", "load_split", "make_split"],
+        "streams": ["TwoStreamBatches"],
     },
 )

@@ -1,15 +1,10 @@
-"""Batches as pure functions of (seed, iteration).
-
-Whatever chance decides about batch i is drawn from a generator seeded by (seed, i) or, for the order of
-cases, by (seed, epoch). A run that resumes at update i therefore needs no state of its loader, and two
-methods with one seed are trained on the very same batches.
-"""
+"""Batches as pure functions of (seed, iteration): a resumed run sees what an uninterrupted one would see."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,72 +12,130 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segkit.data.case import Case
+from segkit.data.maps import Maps, check_channels, cropped, foreground_index, maps_of, padded
+from segkit.data.sampling import ForegroundIndex, draw_start
 from segkit.errors import ConfigError, DataError
 
+if TYPE_CHECKING:
+    from segkit.data.augmentation import Augment
+
 Batch = dict[str, Tensor]
-Augmentation = Callable[..., Batch]
-"""`augment(batch, seed=(seed, iteration)) → batch`; see `segkit.data.Augment`."""
 
 
-def turns(n_items: int, *, batch_size: int, seed: int, iteration: int) -> NDArray[np.int64]:
-    """Which items make up a batch when all take turns, each epoch in a new order.
+class PatchBatches:
+    """Batches of patches, cut out of cases in memory.
 
-    Args:
-        n_items: how many there are.
-        batch_size: items in a batch; it may exceed `n_items`.
-        seed: of the order.
-        iteration: number of the batch, from 0.
-
-    Returns:
-        Shape `(batch_size,)`. Any `n_items` in a row that start an epoch are all different.
-
-    Example:
-        >>> [int(i) for it in range(3) for i in turns(4, batch_size=2, seed=0, iteration=it)][:4]
-        [2, 0, 1, 3]
-    """
-    places = np.arange(iteration * batch_size, (iteration + 1) * batch_size)
-    return np.array([_order(n_items, seed, int(p // n_items))[p % n_items] for p in places])
-
-
-@lru_cache(maxsize=64)
-def _order(n_items: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch]).permutation(n_items)
-
-
-def maps_of(case: Case, keys: Sequence[str]) -> Batch:
-    """The voxelwise tensors of a case by key: `image`, `label`, or what `case.meta` holds under that name.
-
-    Raises:
-        DataError: the case has no such map.
-    """
-    found: Batch = {}
-    for key in keys:
-        value: Any = {"image": case.image, "label": case.label}.get(key, case.meta.get(key))
-        if value is None:
-            raise DataError(f"case {case.id} has no {key!r}: leave it out of `keys`, or give every case one")
-        found[key] = torch.as_tensor(value)
-    return found
-
-
-class WholeBatches:
-    """Whole images, all of one shape.
+    `batches[i]` is the batch of iteration i, the same whenever it is asked for and whatever was asked for
+    before. Cases come in random order, each once before any comes again.
 
     Args:
-        cases: at least one; bring them to one shape with `crop_or_pad` or `resize` first.
-        batch_size: images in a batch.
-        seed: of the order, and of the augmentation.
-        augment: applied to each batch.
-        keys: what a batch holds: `image` (B, C, *S), `label` (B, *S), and maps in `case.meta`.
+        cases: at least one. Tensors are shared with them, not copied, unless a case has to be padded.
+        patch: size of a patch in voxels.
+        batch_size: patches per batch.
+        seed: 0 or more; another seed gives other patches in another order.
+        foreground: probability that a patch is centred on a voxel of a foreground class, which is drawn
+            evenly from those present. By default 1/3 with labels and 0 without.
+        augment: applied to every patch; it takes what lies round a patch from the image, so that turned
+            patches have no empty corners.
+        keys: what a batch holds: "image", "label", and names of voxelwise maps in `case.meta`, tensors of
+            shape `(*S)` or `(C, *S)` such as a mask or a signed distance.
+        pad: pad cases smaller than the patch: the image with its minimum, labels with `IGNORE`, other maps
+            with their border. If False, such a case is an error.
 
     Raises:
-        ConfigError: no cases, or a batch size below 1.
-        DataError: shapes differ, or a case lacks a map.
+        DataError: no cases; a key that a case lacks or whose shape does not fit; channels that differ between
+            cases; foreground asked for but nowhere present; a case smaller than the patch with `pad=False`.
+        ConfigError: a number outside its range.
 
     Example:
         >>> from segkit.data import phantoms
-        >>> batches = WholeBatches(phantoms("hippocampus", 3), batch_size=2, seed=0)
-        >>> {name: tuple(value.shape) for name, value in batches[7].items()}
-        {'image': (2, 1, 36, 50, 36), 'label': (2, 36, 50, 36)}
+        >>> batches = PatchBatches(phantoms("hippocampus", 3), patch=(16, 24, 16), batch_size=2, seed=0)
+        >>> {key: tuple(value.shape) for key, value in batches[17].items()}
+        {'image': (2, 1, 16, 24, 16), 'label': (2, 16, 24, 16)}
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        *,
+        patch: Sequence[int],
+        batch_size: int,
+        seed: int,
+        foreground: float | None = None,
+        augment: Augment | None = None,
+        keys: Sequence[str] = ("image", "label"),
+        pad: bool = True,
+    ) -> None:
+        if foreground is None:
+            foreground = 1 / 3 if "label" in keys else 0.0
+        _check(cases, batch_size, seed, foreground)
+        self.patch = tuple(int(p) for p in patch)
+        self.batch_size, self.seed = batch_size, seed
+        self.foreground, self.augment = foreground, augment
+        self.spacings = [case.spacing_mm for case in cases]
+        self.maps = [maps_of(case, keys) for case in cases]
+        check_channels(cases, self.maps)
+        self.maps = [padded(c, m, self.patch, pad=pad) for c, m in zip(cases, self.maps, strict=True)]
+        self.shapes = [
+            tuple(max(n, p) for n, p in zip(case.shape, self.patch, strict=True)) for case in cases
+        ]
+        self.index: list[ForegroundIndex | None] = [None] * len(cases)
+        if foreground > 0:
+            self.index = [foreground_index(case, maps) for case, maps in zip(cases, self.maps, strict=True)]
+            if not any(index is not None and index.voxels for index in self.index):
+                raise DataError(
+                    "no case has a voxel of a foreground class, so no patch can be centred on one: look at "
+                    "the labels, or set foreground=0"
+                )
+
+    def __getitem__(self, iteration: int, /) -> Batch:
+        """The batch of one iteration: "image" `(B, C, *P)`, "label" `(B, *P)`, other maps with B in front."""
+        return self.part(iteration, 0, 1)
+
+    def part(self, iteration: int, rank: int, world_size: int) -> Batch:
+        """Rows `rank, rank + world_size, …` of a batch, made without the others, for one of many processes.
+
+        Raises:
+            ConfigError: if the batch cannot be shared evenly.
+        """
+        if self.batch_size % world_size:
+            raise ConfigError(
+                f"a batch of {self.batch_size} cannot be shared evenly by {world_size} processes: choose a "
+                f"batch size that {world_size} divides"
+            )
+        rows = [self._row(iteration, row) for row in range(rank, self.batch_size, world_size)]
+        return {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
+
+    def _row(self, iteration: int, row: int) -> Maps:
+        # Row 0 would be the stream of the order: NumPy takes (a, b) and (a, b, 0) for the same seed.
+        random = np.random.default_rng((self.seed, iteration, row + 1))
+        turn, place = divmod(iteration * self.batch_size + row, len(self.maps))
+        which = int(order(len(self.maps), self.seed, turn)[place])
+        maps, shape = self.maps[which], self.shapes[which]
+        start = draw_start(shape, self.patch, random, index=self.index[which], foreground=self.foreground)
+        if self.augment is not None:
+            return self.augment.cut(maps, start, self.patch, random, spacing_mm=self.spacings[which])
+        window = tuple(slice(s, s + p) for s, p in zip(start, self.patch, strict=True))
+        return {key: cropped(value, window) for key, value in maps.items()}
+
+
+@lru_cache(maxsize=64)
+def order(n: int, seed: int, turn: int) -> NDArray[np.int64]:
+    """The order in which n cases come in one pass over all of them."""
+    return np.random.default_rng((seed, turn)).permutation(n)
+
+
+class WholeBatches(PatchBatches):
+    """Batches of whole images, all of one shape; otherwise as `PatchBatches`.
+
+    Raises:
+        DataError: also if shapes differ between cases.
+
+    Example:
+        >>> from segkit.data import phantoms
+        >>> batches = WholeBatches(phantoms("ultrasound", 2), batch_size=2, seed=0)
+        >>> tuple(batches[0]["image"].shape)
+        (2, 1, 180, 270)
     """
 
     def __init__(
@@ -91,28 +144,34 @@ class WholeBatches:
         *,
         batch_size: int,
         seed: int,
-        augment: Augmentation | None = None,
+        augment: Augment | None = None,
         keys: Sequence[str] = ("image", "label"),
     ) -> None:
-        if not cases or batch_size < 1:
-            raise ConfigError(
-                f"batches need at least one case and a batch size of 1 or more, not {len(cases)} "
-                f"and {batch_size}"
-            )
-        odd = next((case for case in cases if case.shape != cases[0].shape), None)
-        if odd is not None:
-            raise DataError(
-                f"case {odd.id} has shape {odd.shape} and {cases[0].id} {cases[0].shape}: whole images share "
-                "a batch only in one shape, use crop_or_pad or PatchBatches"
-            )
-        self.batch_size, self.seed, self.augment = batch_size, seed, augment
-        maps = [maps_of(case, keys) for case in cases]
-        self._stacked = {key: torch.stack([each[key] for each in maps]) for key in keys}
-        self._n = len(cases)
-
-    def __getitem__(self, iteration: int) -> Batch:
-        chosen = torch.from_numpy(
-            turns(self._n, batch_size=self.batch_size, seed=self.seed, iteration=iteration)
+        _check(cases, batch_size, seed, 0.0)
+        for case in cases:
+            if case.shape != cases[0].shape:
+                raise DataError(
+                    f"whole images must have one shape, but {cases[0].id} is {cases[0].shape} and {case.id} "
+                    f"is {case.shape}: use crop_or_pad or resize first, or PatchBatches"
+                )
+        super().__init__(
+            cases,
+            patch=cases[0].shape,
+            batch_size=batch_size,
+            seed=seed,
+            foreground=0.0,
+            augment=augment,
+            keys=keys,
         )
-        batch = {key: stacked[chosen] for key, stacked in self._stacked.items()}
-        return batch if self.augment is None else self.augment(batch, seed=(self.seed, iteration))
+
+
+def _check(cases: Sequence[Case], batch_size: int, seed: int, foreground: float) -> None:
+    if not cases:
+        raise DataError(
+            "there are no cases to make batches of: look at the split and the names of the groups"
+        )
+    if batch_size < 1 or seed < 0 or not 0 <= foreground <= 1:
+        raise ConfigError(
+            "batches need a batch_size of 1 or more, a seed of 0 or more and a foreground in [0, 1], got "
+            f"{batch_size}, {seed} and {foreground}"
+        )
