@@ -34,6 +34,16 @@ def case_values(record: Record, metric: str, *, structure: str | None = None) ->
     return np.where(defined.any(1), means, np.nan)
 
 
+def metric_words(metric: str, unit: str) -> str:
+    """A metric as a table or an axis calls it. A set without spacing has its distances in voxels.
+
+    Example:
+        >>> metric_words("dice", "1"), metric_words("hd95_mm", "voxels")
+        ('dice', 'hd95 in voxels')
+    """
+    return metric if unit == "1" else f"{metric.removesuffix('_mm')} in {unit}"
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a table compares in one block: the runs of all arms under one setting, on the same test cases.

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from segkit.errors import ConfigError
 from segkit.evaluate.statistics import hierarchical_bootstrap
-from segkit.experiments.columns import Cell, cells
+from segkit.experiments.columns import Cell, cells, metric_words
 from segkit.experiments.records import Record
 from segkit.viz import dot_interval, figure, learning_curves
 
@@ -40,7 +40,8 @@ def plot(
         ConfigError: the settings differ in more than one number, or in something else than numbers.
     """
     blocks = cells(records)
-    label = f"{metric.removesuffix('_mm')}{' in mm' if metric.endswith('_mm') else ''}"
+    any_run = next(run for runs in blocks[0].runs.values() for run in runs.values())
+    label = metric_words(metric, any_run["evaluation"]["units"].get(metric, "1"))
     label = f"{label}, {structure}" if structure else label
     called = dict(names or {})
     if len(blocks) > 1:

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from segkit.errors import DataError
+from segkit.experiments.columns import metric_words
 from segkit.experiments.tables import Row
 
 _HEADS = {
@@ -76,7 +77,9 @@ class Table:
     def caption(self) -> str:
         """What is common to all rows."""
         first = self.rows[0]
-        words = [str(first[key]) for key in ("experiment", "dataset", "metric") if not self._varies(key)]
+        words = [
+            self._word(key, first) for key in ("experiment", "dataset", "metric") if not self._varies(key)
+        ]
         if not self._varies("labelled") and first["labelled"] is not None:
             words.append(f"{first['labelled']} labelled patients")
         if not self._varies("setting") and first["setting"]:
@@ -102,6 +105,7 @@ class Table:
         special: dict[str, Callable[[Row], Any]] = {
             "arm": lambda row: (self.names or {}).get(row["arm"], row["arm"]),
             "setting": _setting,
+            "metric": lambda row: metric_words(row["metric"], row["unit"]),
             "mean": lambda row: _interval(row["mean"], row["low"], row["high"], row["unit"]),
             "minimum": lambda row: _number(row["minimum" if row["unit"] == "1" else "maximum"], row["unit"]),
             "difference": lambda row: _difference(row),

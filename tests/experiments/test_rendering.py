@@ -41,7 +41,7 @@ def test_markdown_and_text_say_the_same():
 def test_what_varies_becomes_a_column_and_distances_show_their_worst():
     rows = table_rows(records("hd95_mm") + records("hd95_mm", setting={"n_labelled": 8, "updates": 30}))
     lines = str(Table(rows)).splitlines()
-    assert lines[0] == "chapter/trial, hippocampus, hd95_mm"
+    assert lines[0] == "chapter/trial, hippocampus, hd95 in mm"
     assert lines[1].split("  ")[0].strip() == "labelled"
     assert "updates 30" in lines[-1]
     assert " 0.83 " in lines[-1]  # the largest mean of a draw, not the smallest
