@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from segkit.errors import ConfigError
-from segkit.losses.inputs import IGNORE, as_rows
+from segkit.losses.inputs import as_rows
 from segkit.losses.reduction import reduce
 from segkit.losses.region import SoftDiceLoss, dice_from_terms
 from segkit.losses.softmax import softmax_terms
@@ -68,7 +68,7 @@ def dice_ce(
         >>> dice, entropy
         (tensor([[0.5000]]), tensor([[0.6931, 0.6931, 0.6931, 0.6931]]))
     """
-    terms = softmax_terms(*as_rows(logits, labels, valid), squared=squared)
+    terms = softmax_terms(as_rows(logits, labels, valid), squared=squared)
     dice = dice_from_terms(terms, smooth=smooth, background=background, pooled=pooled)
     return dice.to(logits.dtype), terms.nll.view(labels.shape).to(logits.dtype)
 
@@ -101,7 +101,7 @@ class DiceCELoss(SoftDiceLoss):
 
     def forward(self, logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> Tensor:
         """The loss of a batch, a scalar; arguments as in `dice_ce`."""
-        rows, row_labels = as_rows(logits, labels, valid)
-        terms = softmax_terms(rows, row_labels, squared=self.squared)
-        entropy = reduce(terms.nll, row_labels != IGNORE)
+        rows = as_rows(logits, labels, valid)
+        terms = softmax_terms(rows, squared=self.squared)
+        entropy = reduce(terms.nll, rows.counts)
         return (self.dice_weight * self.mean_dice(terms) + self.ce_weight * entropy).to(logits.dtype)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segkit.errors import ConfigError
-from segkit.losses.inputs import IGNORE, as_rows, without_autocast
+from segkit.losses.inputs import IGNORE, Rows, as_rows, without_autocast
 from segkit.losses.reduction import reduce
 
 
@@ -56,19 +56,23 @@ def cross_entropy(
         >>> cross_entropy(logits, torch.tensor([[1, 0]]))
         tensor([[0.6931, 0.0181]])
     """
-    rows, row_labels = as_rows(logits, labels, valid)
+    values = entropy_of_rows(as_rows(logits, labels, valid), class_weight)
+    return values.view(labels.shape).to(logits.dtype)
+
+
+def entropy_of_rows(rows: Rows, class_weight: Tensor | None) -> Tensor:
+    """The values of `cross_entropy`, (B, N)."""
+    logits, labels, counts = rows
     if class_weight is not None and tuple(class_weight.shape) != (logits.shape[1],):
         raise ConfigError(
             f"class_weight of shape {tuple(class_weight.shape)} is not one number for each of "
             f"{logits.shape[1]} classes"
         )
-    ignored = row_labels == IGNORE
-    if rows.device.type != "cpu" or bool(ignored.any()):  # 0 · NaN would be NaN in the gradient
-        rows = rows.masked_fill(ignored[:, None], 0)
-    with without_autocast(rows):
-        weight = None if class_weight is None else class_weight.to(rows)
-        values = F.cross_entropy(rows, row_labels, weight, ignore_index=IGNORE, reduction="none")
-    return values.view(labels.shape).to(logits.dtype)
+    if counts is not None:  # a NaN under the mask would be 0 · NaN in the gradient
+        logits = logits.masked_fill(~counts[:, None], 0)
+    weight = None if class_weight is None else class_weight.to(logits)
+    with without_autocast(logits):
+        return F.cross_entropy(logits, labels, weight, ignore_index=IGNORE, reduction="none")
 
 
 class CrossEntropyLoss(nn.Module):
@@ -91,6 +95,5 @@ class CrossEntropyLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> Tensor:
         """The loss of a batch, a scalar; arguments as in `cross_entropy`."""
-        values = cross_entropy(logits, labels, valid=valid, class_weight=self.class_weight)
-        counts = labels != IGNORE
-        return reduce(values, counts if valid is None else counts & valid)
+        rows = as_rows(logits, labels, valid)
+        return reduce(entropy_of_rows(rows, self.class_weight), rows.counts).to(logits.dtype)

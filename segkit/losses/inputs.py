@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,7 +25,23 @@ def at_least_float32(tensor: Tensor) -> Tensor:
     return tensor.to(dtype=dtype, memory_format=torch.contiguous_format)
 
 
-def as_rows(logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+class Rows(NamedTuple):
+    """The inputs of a loss, the voxels of each image in a row.
+
+    Attributes:
+        logits: (B, K, N), contiguous, in at least float32.
+        labels: (B, N), int64, IGNORE wherever the voxel does not count.
+        counts: (B, N), bool, True where the voxel counts; None if all are known to. Filling masked voxels
+            costs as much as the rest of a loss, so it pays to know; a GPU would have to wait for the answer
+            and always has the mask.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    counts: Tensor | None
+
+
+def as_rows(logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> Rows:
     """Check the inputs of a loss and lay the voxels of each image in a row.
 
     Args:
@@ -33,13 +49,12 @@ def as_rows(logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> tupl
         labels: (B, *S) integers in 0 … K−1, or IGNORE.
         valid: (B, *S) bool, True where the voxel counts; a voxel labelled IGNORE never does.
 
-    Returns:
-        Logits (B, K, N) in at least float32, and labels (B, N) that are IGNORE wherever the voxel does not
-        count.
-
     Raises:
-        DataError: shapes or dtypes do not fit, or, on a CPU, a label of a valid voxel is outside 0 … K−1 (a
-            GPU would have to wait for the answer).
+        DataError: shapes or dtypes do not fit, or, on a CPU, a label of a valid voxel is outside 0 … K−1.
+
+    Example:
+        >>> as_rows(torch.zeros(1, 2, 2, 2), torch.tensor([[[0, 1], [1, -1]]])).counts
+        tensor([[ True,  True,  True, False]])
     """
     shape, size = tuple(logits.shape), tuple(logits.shape[2:])
     if logits.ndim < 2 or shape[1] < 2 or not logits.is_floating_point():
@@ -60,10 +75,13 @@ def as_rows(logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> tupl
     labels = labels.long()
     if valid is not None:
         labels = labels.masked_fill(~valid, IGNORE)
+    complete = False
     if labels.device.type == "cpu" and labels.numel():
         low, high = (int(value) for value in torch.aminmax(labels))
         if low < IGNORE or high >= shape[1]:
             wrong = low if low < IGNORE else high
             raise DataError(f"label {wrong} is neither one of the {shape[1]} classes nor IGNORE ({IGNORE})")
-    rows = at_least_float32(logits)
-    return (rows.flatten(2), labels.flatten(1)) if size else (rows[..., None], labels[:, None])
+        complete = low > IGNORE
+    logits = at_least_float32(logits)
+    logits, labels = (logits.flatten(2), labels.flatten(1)) if size else (logits[..., None], labels[:, None])
+    return Rows(logits, labels, None if complete else labels != IGNORE)

@@ -38,6 +38,5 @@ def reduce(values: Tensor, valid: Tensor | None = None) -> Tensor:
                 f"valid must be bool of shape {tuple(values.shape)} like the values, "
                 f"got {valid.dtype} of shape {tuple(valid.shape)}"
             )
-        if valid.device.type != "cpu" or not bool(valid.all()):  # filling is slow on a CPU, looking is not
-            values = values.masked_fill(~valid, 0)
-        return (values.sum(dtype=dtype) / valid.sum().clamp(min=1)).to(values.dtype)
+        total = values.masked_fill(~valid, 0).sum(dtype=dtype)
+        return (total / valid.sum().clamp(min=1)).to(values.dtype)

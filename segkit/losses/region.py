@@ -70,7 +70,7 @@ def soft_dice(
         >>> soft_dice(logits, torch.tensor([[1, 1, 0]]), smooth=0.0)  # 1 − 2·1 / (1 + 2)
         tensor([[0.333...]])
     """
-    terms = softmax_terms(*as_rows(logits, labels, valid), squared=squared)
+    terms = softmax_terms(as_rows(logits, labels, valid), squared=squared)
     values = dice_from_terms(terms, smooth=smooth, background=background, pooled=pooled)
     return values.to(logits.dtype)
 
@@ -164,7 +164,7 @@ class SoftDiceLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor, valid: Tensor | None = None) -> Tensor:
         """The loss of a batch, a scalar; arguments as in `soft_dice`."""
-        terms = softmax_terms(*as_rows(logits, labels, valid), squared=self.squared)
+        terms = softmax_terms(as_rows(logits, labels, valid), squared=self.squared)
         return self.mean_dice(terms).to(logits.dtype)
 
     def mean_dice(self, terms: SoftmaxTerms) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from segkit.losses.inputs import IGNORE, without_autocast
+from segkit.losses.inputs import IGNORE, Rows, without_autocast
 
 
 class SoftmaxTerms(NamedTuple):
@@ -59,14 +59,11 @@ def class_counts(labels: Tensor, n_classes: int) -> Tensor:
 class _SoftmaxTerms(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, labels: Tensor, squared: bool
+        ctx: Any, logits: Tensor, labels: Tensor, counts: Tensor | None, squared: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        counts = class_counts(labels, logits.shape[1])
-        # Filling masked voxels costs as much as all the rest. On a CPU one look at the counts may save it; a
-        # GPU would have to wait for the answer.
-        complete = labels.device.type == "cpu" and int(counts.sum()) == labels.numel()
-        ignored = None if complete else labels == IGNORE
-        index = labels if complete else labels.clamp(min=0)
+        ignored = None if counts is None else ~counts
+        index = labels if counts is None else labels.clamp(min=0)
+        size = class_counts(labels, logits.shape[1]).to(logits.dtype)
 
         log_probs = torch.log_softmax(logits, dim=1)
         nll = log_probs.gather(1, index[:, None])[:, 0].neg_()
@@ -75,7 +72,7 @@ class _SoftmaxTerms(torch.autograd.Function):
             probs.masked_fill_(ignored[:, None], 0)
             for each in (nll, of_label):
                 each.masked_fill_(ignored, 0)
-        overlap, size = class_sums(of_label, index, logits.shape[1]), counts.to(logits.dtype)
+        overlap = class_sums(of_label, index, logits.shape[1])
         mass = (probs.square() if squared else probs).sum(2)
         ctx.save_for_backward(probs, of_label, index)
         ctx.ignored, ctx.squared = ignored, squared
@@ -84,7 +81,7 @@ class _SoftmaxTerms(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         probs, of_label, index = ctx.saved_tensors
         grad_nll, grad_overlap, grad_mass, _ = gradients
         pull = grad_overlap.gather(1, index).mul_(of_label)
@@ -100,24 +97,24 @@ class _SoftmaxTerms(torch.autograd.Function):
         grad.addcmul_(probs, shared[:, None])
         # … and what the labelled class has alone: the overlap, and the −y of cross-entropy.
         grad.scatter_add_(1, index[:, None], pull.sub_(grad_nll)[:, None])
-        return grad, None, None
+        return grad, None, None, None
 
 
-def softmax_terms(logits: Tensor, labels: Tensor, *, squared: bool = False) -> SoftmaxTerms:
+def softmax_terms(rows: Rows, *, squared: bool = False) -> SoftmaxTerms:
     """Voxel-wise −log p and the sums of soft Dice from one softmax.
 
     Args:
-        logits: (B, K, N), float32 or float64.
-        labels: (B, N), int64 in 0 … K−1, or IGNORE.
+        rows: from `as_rows`.
         squared: whether `mass` sums p² rather than p.
 
     Returns:
         Differentiable once. One map of the size of the logits is kept for the gradient.
 
     Example:
-        >>> terms = softmax_terms(torch.zeros(1, 2, 3), torch.tensor([[0, 1, 1]]))
+        >>> from segkit.losses.inputs import as_rows
+        >>> terms = softmax_terms(as_rows(torch.zeros(1, 2, 3), torch.tensor([[0, 1, 1]])))
         >>> terms.overlap, terms.mass
         (tensor([[0.5000, 1.0000]]), tensor([[1.5000, 1.5000]]))
     """
-    with without_autocast(logits):
-        return SoftmaxTerms(*_SoftmaxTerms.apply(logits, labels, squared))
+    with without_autocast(rows.logits):
+        return SoftmaxTerms(*_SoftmaxTerms.apply(rows.logits, rows.labels, rows.counts, squared))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from segkit import data
 from segkit.errors import DataError
 from segkit.losses import IGNORE, CrossEntropyLoss, DiceCELoss, SoftDiceLoss
 from segkit.losses.inputs import as_rows
@@ -41,9 +42,14 @@ def test_wrong_input_says_what_is_wrong(loss, logits, labels, valid, message):
 def test_a_label_out_of_range_may_stand_where_it_does_not_count():
     labels = LABELS.clone()
     labels[0, 0, 0] = 255
-    rows, found = as_rows(LOGITS, labels, labels < 3)
-    assert rows.shape == (2, 3, 20)
-    assert found[0, 0] == IGNORE
+    rows = as_rows(LOGITS, labels, labels < 3)
+    assert rows.logits.shape == (2, 3, 20)
+    assert rows.labels[0, 0] == IGNORE
+    assert rows.counts.sum() == 39
+
+
+def test_without_ignored_voxels_there_is_no_mask():
+    assert as_rows(LOGITS, LABELS).counts is None
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32])
@@ -52,17 +58,17 @@ def test_small_integers_are_labels(dtype):
 
 
 def test_gathered_voxels_are_rows():
-    rows, labels = as_rows(torch.zeros(7, 3), torch.zeros(7, dtype=torch.int64))
-    assert rows.shape == (7, 3, 1)
-    assert labels.shape == (7, 1)
+    rows = as_rows(torch.zeros(7, 3), torch.zeros(7, dtype=torch.int64))
+    assert rows.logits.shape == (7, 3, 1)
+    assert rows.labels.shape == (7, 1)
 
 
 @pytest.mark.parametrize(
     ("given", "inside"), [("bfloat16", "float32"), ("float16", "float32"), ("float64", "float64")]
 )
 def test_computation_is_in_float32_at_least(given, inside):
-    rows, _ = as_rows(LOGITS.to(getattr(torch, given)), LABELS)
-    assert rows.dtype == getattr(torch, inside)
+    rows = as_rows(LOGITS.to(getattr(torch, given)), LABELS)
+    assert rows.logits.dtype == getattr(torch, inside)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropyLoss(), SoftDiceLoss(), DiceCELoss()])
@@ -80,3 +86,8 @@ def test_an_empty_batch_is_zero(loss):
     value = loss(logits, torch.zeros(0, 4, dtype=torch.int64))
     value.backward()
     assert value.item() == 0
+
+
+def test_ignore_is_that_of_the_data():
+    """The two packages do not import each other, so each has the constant."""
+    assert data.IGNORE == IGNORE

@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segkit.losses.inputs import as_rows
 from segkit.losses.softmax import class_counts, softmax_terms, sums_class_by_class, sums_in_one_walk
 
 
@@ -16,7 +17,7 @@ def test_terms_are_those_of_the_definition(seed, batch, classes, voxels, squared
     onehot = torch.nn.functional.one_hot(labels.clamp(min=0), classes).movedim(-1, 1) * counts[:, None]
     probs = logits.softmax(1) * counts[:, None]
 
-    terms = softmax_terms(logits, labels, squared=squared)
+    terms = softmax_terms(as_rows(logits, labels), squared=squared)
     torch.testing.assert_close(terms.nll, -(logits.log_softmax(1) * onehot).sum(1))
     torch.testing.assert_close(terms.overlap, (probs * onehot).sum(2))
     torch.testing.assert_close(terms.mass, (probs**2 if squared else probs).sum(2))
@@ -43,5 +44,5 @@ def test_one_map_is_kept():
     logits = torch.zeros(1, 8, 1000, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
-        softmax_terms(logits, torch.zeros(1, 1000, dtype=torch.int64))
+        softmax_terms(as_rows(logits, torch.zeros(1, 1000, dtype=torch.int64)))
     assert sorted(kept) == [1000, 1000, 8000]

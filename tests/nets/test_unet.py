@@ -181,11 +181,12 @@ def linear(net: UNet) -> UNet:
         {"up": "transpose", "convs": 1},
         {"strides": [2, 2, 2]},
         {"strides": [1, 3, (2, 1)]},
+        {"strides": [1, 3], "channels": (2, 2)},
         {"residual": True},
     ],
 )
 def test_stated_receptive_field_is_what_a_gradient_reaches(options):
-    net = linear(make(channels=(2, 2, 2), **options))
+    net = linear(make(**{"channels": (2, 2, 2)} | options))
     image = torch.zeros(1, 1, 144, 144, dtype=torch.float64, requires_grad=True)
     logits = net(image)
     widest = [0, 0]
