@@ -198,6 +198,16 @@ def test_stated_receptive_field_is_what_a_gradient_reaches(options):
     assert tuple(widest) == net.receptive_field
 
 
+@pytest.mark.parametrize("skip", ["add", "concat"])
+def test_a_decoder_gets_the_encoder_and_what_comes_from_below(skip):
+    net = make(skip=skip)
+    features = net.forward_features(torch.randn(2, 1, 16, 16))
+    below = net.ups[0](features["decoder1"])
+    fine = features["encoder0"]
+    joined = fine + below if skip == "add" else torch.cat([fine, below], dim=1)
+    torch.testing.assert_close(net.decoders[0](joined), features["decoder0"])
+
+
 def test_one_seed_one_net():
     assert all(torch.equal(a, b) for a, b in zip(make().parameters(), make().parameters(), strict=True))
 
