@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import distributions
+import sysconfig
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -29,9 +30,14 @@ def pins(versions: dict[str, str]) -> list[str]:
     return [f"{name}=={version}" for name, version in sorted(kept.items()) if name not in (OURS, "pip")]
 
 
+def found() -> list[Distribution]:
+    """What is installed in the running environment, less the copies that setuptools carries in itself."""
+    return list(distributions(path=[sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
+
+
 def installed() -> dict[str, str]:
-    """What is installed in the running environment."""
-    return {found.metadata["Name"]: found.version for found in distributions()}
+    """Name → version of what is installed in the running environment."""
+    return {one.metadata["Name"]: one.version for one in found()}
 
 
 def main(arguments: list[str]) -> int:

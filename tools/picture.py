@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from playwright.sync_api import ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tools.doctor import browser_complaint, find_browser
 
@@ -15,23 +15,22 @@ PICTURE = HOME / "book" / "_static" / "page.png"
 SIZE: ViewportSize = {"width": 1180, "height": 760}
 
 
-def take(page_file: Path, target: Path, *, anchor: str = "") -> None:
+def take(browser: Browser, page_file: Path, target: Path, *, anchor: str = "") -> None:
     """Save what a reader sees of a built page.
 
     Args:
+        browser: a running Chromium.
         page_file: the HTML file.
         target: the PNG file.
         anchor: id of the element that is brought to the middle; the top of the page if empty.
     """
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_browser(), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport=SIZE)
-        page.goto(page_file.as_uri(), wait_until="networkidle")
-        if anchor:
-            page.locator(f"#{anchor}").evaluate("e => e.scrollIntoView({block: 'center'})")
-        page.wait_for_timeout(500)
-        page.screenshot(path=str(target))
-        browser.close()
+    page = browser.new_page(viewport=SIZE)
+    page.goto(page_file.as_uri(), wait_until="networkidle")
+    if anchor:
+        page.locator(f"#{anchor}").evaluate("e => e.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)
+    page.screenshot(path=str(target))
+    page.close()
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +47,10 @@ def main(arguments: list[str]) -> int:
     if complaint:
         print(complaint, file=sys.stderr)
         return 1
-    take(source, PICTURE, anchor=given.at)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_browser(), args=["--no-sandbox", "--disable-gpu"])
+        take(browser, source, PICTURE, anchor=given.at)
+        browser.close()
     return 0
 
 

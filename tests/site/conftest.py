@@ -1,4 +1,4 @@
-"""A server for the built pages and a browser to look at them with."""
+"""A server for the built pages, and tabs of the shared browser to look at them with."""
 
 from __future__ import annotations
 
@@ -10,25 +10,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.site.checks import DESKTOP
-from tools.doctor import browser_complaint, find_browser
 from tools.html import BUILT
 
 HOME = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD") or HOME / "_build").resolve()
 SITE = BUILD / "html"
-# No sandbox, since CI runs as root; the others keep Chromium from looking up its maker's hosts.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -61,18 +50,6 @@ def address(site: Path) -> Iterator[str]:
     server = serve(site)
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium, headless."""
-    complaint = browser_complaint()
-    if complaint:
-        pytest.fail(complaint, pytrace=False)
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

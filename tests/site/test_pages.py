@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page
@@ -15,10 +16,10 @@ PAGES = [f"{name}.html" for name in toc_names(HOME)]
 SYSTEM_PAGES = ["search.html", "genindex.html"]
 
 
-def visit(page: Page, url: str) -> checks.Watch:
-    """Open a page and wait until nothing loads and every formula is set."""
+def visit(page: Page, url: str, *, until: Literal["load", "networkidle"] = "load") -> checks.Watch:
+    """Open a page and wait until it is loaded, or until nothing loads any more, and every formula is set."""
     watch = checks.Watch(page)
-    page.goto(url, wait_until="networkidle")
+    page.goto(url, wait_until=until)
     page.wait_for_function(
         "() => !window.MathJax?.startup?.promise || MathJax.startup.promise.then(() => true)"
     )
@@ -35,7 +36,7 @@ def test_source_of_the_page(site: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*PAGES, *SYSTEM_PAGES])
 def test_loads_alone_and_without_complaint(page: Page, address: str, name: str) -> None:
-    watch = visit(page, f"{address}/{name}")
+    watch = visit(page, f"{address}/{name}", until="networkidle")
     assert watch.foreign == [], "a page must need no network"
     assert watch.missing == [] and watch.complaints == []
     assert page.locator("mjx-merror, .MathJax_Error").count() == 0

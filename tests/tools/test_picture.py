@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
 from tools import picture
 
 
-def test_the_anchor_is_in_the_picture(tmp_path: Path) -> None:
+def test_the_anchor_is_in_the_picture(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(
         '<div style="height:3000px"></div><div id="it" style="height:99px;background:#f00"></div>'
     )
-    picture.take(page, tmp_path / "top.png")
-    picture.take(page, tmp_path / "there.png", anchor="it")
+    picture.take(browser, page, tmp_path / "top.png")
+    picture.take(browser, page, tmp_path / "there.png", anchor="it")
     red = (255, 0, 0)
     top, there = (Image.open(tmp_path / f"{name}.png").convert("RGB") for name in ("top", "there"))
     assert top.size == there.size == tuple(picture.SIZE.values())
