@@ -191,6 +191,22 @@ def test_other_transforms_of_monai_take_the_place_of_the_usual():
     assert 5 < (shifts[:, 0] == 0).sum() < 25
 
 
+def test_a_transform_that_writes_in_place_leaves_the_case_alone():
+    class Careless:
+        def set_random_state(self, seed):
+            return self
+
+        def __call__(self, sample):
+            sample["image"] += 1
+            return sample
+
+    case = ball_case((8, 8, 8), radius=3.0)
+    before = case.image.clone()
+    augment = Augment(spatial=0.0, transforms=[Careless()])
+    assert torch.equal(WholeBatches([case], batch_size=1, seed=0, augment=augment)[0]["image"][0], before + 1)
+    assert torch.equal(case.image, before)
+
+
 def test_maps_without_an_image_are_augmented_too():
     case = ball_case()
     batch = WholeBatches([case], batch_size=2, seed=0, augment=Augment(**WILD), keys=("label", "mask"))[0]
