@@ -122,7 +122,12 @@ def test_python_m_segkit_starts_without_torch_and_survives_a_closed_pipe():
     assert (pipe.returncode, pipe.stderr) == (0, "")
 
 
+def test_importing_segkit_imports_nothing_heavy():
+    script = "import sys, segkit; assert not {'torch', 'numpy', 'monai'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_sub_packages_are_attributes_of_segkit():
-    script = "import segkit; segkit.bench.timing; segkit.no_such_room"
+    script = "import segkit; segkit.commands; segkit.errors; segkit.no_such_room"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "module 'segkit' has no attribute 'no_such_room'" in done.stderr

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segkit.data.files import replacing
 from segkit.data.packing import pack_cases, unpack_cases
 from segkit.data.splitting import PARTS, Split
 from segkit.errors import DataError
@@ -42,14 +43,11 @@ def pack(plan: Plan, path: Path | str, *, prepared: Prepared | None = None) -> P
         "source": dict(source_commit()),
         "split": {"seed": prepared.split.seed, **{part: getattr(prepared.split, part) for part in PARTS}},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".segkit-") as folder:
-        cases, whole = Path(folder) / _CASES, Path(folder) / "whole.zip"
-        pack_cases(prepared.cases, cases)
+    with replacing(path) as whole, tempfile.TemporaryDirectory(dir=path.parent, prefix=".segkit-") as folder:
+        cases = pack_cases(prepared.cases, Path(folder) / _CASES)
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:  # the cases are compressed already
             archive.writestr(_FACTS, json.dumps(facts))
             archive.write(cases, _CASES)
-        whole.replace(path)
     return path
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from segkit.data.files import writing
 from segkit.errors import ConfigError, DataError
 
 Record = dict[str, Any]
@@ -109,11 +110,11 @@ def append_records(path: Path, records: Iterable[Record]) -> int:
     process left of a line is cut off first.
 
     Raises:
-        DataError: a record does not validate, or the same run is there from other data or another version
-        of its plan.
+        DataError: a record does not validate, the file holds runs of another origin, or cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(path), path.open("a+b") as file:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path), _lock(path), path.open("a+b") as file:
         _cut_off_half_line(file)
         known = {record_key(record): record for record in _read_file(path, validate=False)}
         added = 0

@@ -108,6 +108,12 @@ def test_a_wrong_record_is_refused_and_the_place_named(damage, where, tmp_path):
     assert not (tmp_path / "trial.jsonl").exists() or read_records(tmp_path / "trial.jsonl") == []
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"trial\.jsonl cannot be written"):
+        append_records(tmp_path / "file" / "trial.jsonl", [fake_record()])
+
+
 def test_numbers_that_json_does_not_know_are_refused(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         append_records(tmp_path / "trial.jsonl", [fake_record(values=[[float("nan"), 0.5]])])
