@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segkit.errors import ConfigError
-from segkit.losses.inputs import IGNORE, Rows, as_rows, without_autocast
+from segkit.losses.inputs import IGNORE, Rows, as_rows
 from segkit.losses.reduction import reduce
 
 
@@ -71,8 +71,7 @@ def entropy_of_rows(rows: Rows, class_weight: Tensor | None) -> Tensor:
     if counts is not None:  # a NaN under the mask would be 0 · NaN in the gradient
         logits = logits.masked_fill(~counts[:, None], 0)
     weight = None if class_weight is None else class_weight.to(logits)
-    with without_autocast(logits):
-        return F.cross_entropy(logits, labels, weight, ignore_index=IGNORE, reduction="none")
+    return F.cross_entropy(logits, labels, weight, ignore_index=IGNORE, reduction="none")
 
 
 class CrossEntropyLoss(nn.Module):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,11 +11,6 @@ from segkit.errors import DataError
 
 IGNORE = -1
 """Label of a voxel that counts nowhere."""
-
-
-def without_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
-    """A block in which sums and products keep the precision of their operands."""
-    return torch.autocast(tensor.device.type, enabled=False)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

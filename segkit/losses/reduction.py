@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from segkit.errors import DataError
-from segkit.losses.inputs import without_autocast
 
 
 def reduce(values: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -30,13 +29,12 @@ def reduce(values: Tensor, valid: Tensor | None = None) -> Tensor:
         0.0
     """
     dtype = torch.promote_types(values.dtype, torch.float32)
-    with without_autocast(values):
-        if valid is None:
-            return (values.sum(dtype=dtype) / max(values.numel(), 1)).to(values.dtype)
-        if valid.shape != values.shape or valid.dtype != torch.bool:
-            raise DataError(
-                f"valid must be bool of shape {tuple(values.shape)} like the values, "
-                f"got {valid.dtype} of shape {tuple(valid.shape)}"
-            )
-        total = values.masked_fill(~valid, 0).sum(dtype=dtype)
-        return (total / valid.sum().clamp(min=1)).to(values.dtype)
+    if valid is None:
+        return (values.sum(dtype=dtype) / max(values.numel(), 1)).to(values.dtype)
+    if valid.shape != values.shape or valid.dtype != torch.bool:
+        raise DataError(
+            f"valid must be bool of shape {tuple(values.shape)} like the values, "
+            f"got {valid.dtype} of shape {tuple(valid.shape)}"
+        )
+    total = values.masked_fill(~valid, 0).sum(dtype=dtype)
+    return (total / valid.sum().clamp(min=1)).to(values.dtype)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from segkit.errors import ConfigError
-from segkit.losses.inputs import IGNORE, as_rows, without_autocast
+from segkit.losses.inputs import IGNORE, as_rows
 from segkit.losses.reduction import reduce
 from segkit.losses.softmax import SoftmaxTerms, class_counts, softmax_terms
 
@@ -79,13 +79,12 @@ def dice_from_terms(terms: SoftmaxTerms, *, smooth: float, background: bool, poo
     """The values of `soft_dice` from the sums of a softmax."""
     if smooth < 0:
         raise ConfigError(f"smooth must not be negative, got {smooth}")
-    with without_autocast(terms.mass):
-        both, overlap = terms.mass + terms.size, terms.overlap
-        if pooled:
-            both, overlap = both.sum(0, keepdim=True), overlap.sum(0, keepdim=True)
-        # 1 − (2·overlap + s) / (both + s), without the cancellation, and 0 where nothing is there at all.
-        whole = both + smooth
-        values = (both - 2 * overlap) / torch.where(whole > 0, whole, 1)
+    both, overlap = terms.mass + terms.size, terms.overlap
+    if pooled:
+        both, overlap = both.sum(0, keepdim=True), overlap.sum(0, keepdim=True)
+    # 1 − (2·overlap + s) / (both + s), without the cancellation, and 0 where nothing is there at all.
+    whole = both + smooth
+    values = (both - 2 * overlap) / torch.where(whole > 0, whole, 1)
     return values if background else values[:, 1:]
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from segkit.losses.inputs import IGNORE, Rows, without_autocast
+from segkit.losses.inputs import IGNORE, Rows
 
 
 class SoftmaxTerms(NamedTuple):
@@ -116,5 +116,4 @@ def softmax_terms(rows: Rows, *, squared: bool = False) -> SoftmaxTerms:
         >>> terms.overlap, terms.mass
         (tensor([[0.5000, 1.0000]]), tensor([[1.5000, 1.5000]]))
     """
-    with without_autocast(rows.logits):
-        return SoftmaxTerms(*_SoftmaxTerms.apply(rows.logits, rows.labels, rows.counts, squared))
+    return SoftmaxTerms(*_SoftmaxTerms.apply(rows.logits, rows.labels, rows.counts, squared))
