@@ -26,6 +26,6 @@ __getattr__, __dir__, __all__ = attach(
         "resampling": ["resample", "resize"],
         "slicing": ["slices"],
         "splitting": ["Split", "k_shot", "load_split", "make_split"],
-        "streams": ["TwoStreamBatches"],
+        "streams": ["Batches", "TwoStreamBatches"],
     },
 )
