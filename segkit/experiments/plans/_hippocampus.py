@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from segkit.data import Case, WholeBatches, crop_or_pad, load, z_score
-from segkit.data.packing import to_half_precision
 from segkit.errors import DataError, unknown_name
 from segkit.experiments.draw import Draw
 from segkit.losses import CrossEntropyLoss, DiceCELoss, SoftDiceLoss
@@ -46,12 +45,10 @@ def prepare(name: str) -> list[Case]:
 def into_frame(case: Case) -> Case:
     """The z-scored image in `FRAME` around its middle; what is padded is background.
 
-    Intensities are rounded to half precision, so that the packed data are half as large.
-
     Raises:
         DataError: a labelled voxel lies outside of the frame, and could not be measured.
     """
-    framed = crop_or_pad(to_half_precision(z_score(case)), FRAME, pad_label=0)
+    framed = crop_or_pad(z_score(case), FRAME, pad_label=0)
     if case.label is not None and framed.label is not None:
         lost = int((case.label > 0).sum() - (framed.label > 0).sum())
         if lost:
