@@ -1,4 +1,4 @@
-"""Envelopes around a per-voxel loss: keep the images with the largest loss, drop the voxels with the largest loss."""
+"""Envelopes around a per-voxel loss: keep images with a large loss, drop voxels with a large loss."""
 
 from segkit._lazy import attach
 

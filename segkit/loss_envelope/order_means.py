@@ -2,13 +2,14 @@ r"""Means over the largest or the smallest values of a row, hard and with a logi
 
 With ascending order statistics $a_{(1)}\le\dots\le a_{(N)}$ the two hard means are
 $$ \mathrm{Bot}_m(a)=\frac1m\sum_{r=1}^{m}a_{(r)},\qquad \mathrm{Top}_k(a)=-\mathrm{Bot}_k(-a). $$
-Both are continuous and piecewise linear. Their gradient is a selection, 1/m or 0, and jumps where two values swap
-ranks. The variational form $\mathrm{Bot}_m(a)=\max_\mu\,\mu-\frac1m\sum_j[\mu-a_j]_+$ shows how to smooth it: replace
-the hinge by $T\,\mathrm{softplus}(\cdot/T)$. At the optimum μ* the derivative is a sigmoid,
+Both are continuous and piecewise linear. Their gradient is a selection, 1/m or 0, and jumps where two values
+swap ranks. The variational form $\mathrm{Bot}_m(a)=\max_\mu\,\mu-\frac1m\sum_j[\mu-a_j]_+$ shows how to
+smooth it: replace the hinge by $T\,\mathrm{softplus}(\cdot/T)$. At the optimum μ* the derivative is
+a sigmoid,
 $$ \frac{\partial\,\mathrm{Bot}_{m,T}}{\partial a_j}=\frac1m\,\varsigma\Bigl(\frac{\mu^*-a_j}{T}\Bigr), $$
 weights in (0, 1/m) that still sum to one. Hard selection is the limit T → 0, the plain mean the limit T → ∞.
 
-Our formulation; the paper [topk_sigma] states a derivative smoothing but its equations could not be read.
+Our formulation; the paper [lapi2025topk] states a derivative smoothing but its equations could not be read.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def bottom_mean(values: Tensor, m: Count, *, valid: Tensor | None = None) -> Ten
 
     Args:
         values: float, shape `(*R, N)`.
-        m: how many to keep, between 1 and the number of valid values of the row; an int or int64 of shape `(*R,)`.
-            A row without valid values gives 0, connected to the graph.
+        m: how many to keep, between 1 and the number of valid values of the row; an int, or int64 of shape
+            `(*R,)`. A row without valid values gives 0, connected to the graph.
         valid: bool, shape `(*R, N)`: False takes a value out of its row. None keeps all.
 
     Returns:
-        Shape `(*R,)`. The gradient is 1/m for values below the m-th smallest, and what is left of the weight, in
-        equal parts, for those equal to it: weights sum to one, and no order among equal values is invented.
+        Shape `(*R,)`. The gradient is 1/m for values below the m-th smallest, and what is left of the weight,
+        in equal parts, for those equal to it: weights sum to one, and no order among equal values is invented.
 
     Raises:
         ConfigError: m is out of range, or a shape does not fit.
@@ -68,7 +69,7 @@ def smooth_bottom_mean(
     Args:
         values: float, shape `(*R, N)`.
         m: as for `bottom_mean`. With m = N the plain mean is returned, at any temperature.
-        temperature: T ≥ 0 in the unit of the values, a number or one per row, shape `(*R,)`; 0 is the hard mean.
+        temperature: T ≥ 0 in the unit of the values, a number or one per row, `(*R,)`; 0 is the hard mean.
         valid: as for `bottom_mean`.
 
     Returns:
@@ -94,8 +95,8 @@ def smooth_top_k_mean(
 
 def _mean(values: Tensor, count: Count, temperature: float | Tensor, valid: Tensor | None) -> Tensor:
     if values.ndim == 0 or (valid is not None and valid.shape != values.shape):
-        raise ConfigError(f"values must be rows (*R, N), and `valid` of the same shape; got {tuple(values.shape)}"
-                          + (f" and {tuple(valid.shape)}" if valid is not None else ""))  # fmt: skip
+        given = [tuple(each.shape) for each in (values, valid) if each is not None]
+        raise ConfigError(f"values must be rows (*R, N), and `valid` of the same shape; got {given}")
     shape = values.shape[:-1]
     rows = values.reshape(-1, values.shape[-1])
     mask = None if valid is None else valid.reshape(rows.shape)

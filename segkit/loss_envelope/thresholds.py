@@ -1,8 +1,9 @@
-"""Thresholds between the values that a mean keeps and those that it drops, found without sorting and without gradient.
+"""Thresholds between the values that a mean keeps and those that it drops, without sorting.
 
-The hard threshold is an order statistic; a selection algorithm finds it in linear time. On a CPU, NumPy's `partition`
-does that with vector instructions, many times faster than `torch.topk` or `torch.kthvalue`, and shares the tensor's
-memory. The soft threshold solves one monotone equation per row by Newton steps kept inside a bracket.
+The hard threshold is an order statistic; a selection algorithm finds it in linear time. On a CPU, NumPy's
+`partition` does that with vector instructions, many times faster than `torch.topk` or `torch.kthvalue`, and
+shares the tensor's memory. The soft threshold solves one monotone equation per row by Newton steps kept
+inside a bracket. No gradient flows through either.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 _STEPS = 60
-"""Newton steps at most; about six are taken. Bisection, the fall-back in each, halves the bracket 60 times."""
+"""Newton steps at most; about six are taken. Bisection, the fall-back in each, halves the bracket."""
 
 
 @torch.no_grad()
@@ -47,8 +48,8 @@ def logistic_threshold(
 ) -> Tensor:
     r"""The λ at which the soft count of values below it is right: $\sum_j \varsigma((\lambda-a_j)/T)=m$.
 
-    The left side grows with λ from 0 to the number of values, so that there is one solution for 0 < m < N. Outside
-    of the bracket $[\min a - T\,c,\ \max a + T\,c]$, with $c=\log N+40$, no solution of a float32 problem lies.
+    The left side grows with λ from 0 to the number of values, so that there is one solution for 0 < m < N.
+    None lies outside of the bracket $[\min a - T\,c,\ \max a + T\,c]$ with $c=\log N+40$.
 
     Args:
         rows: float, shape `(R, N)`; float32 or float64.
