@@ -37,7 +37,8 @@ def bottom_mean(values: Tensor, m: Count, *, valid: Tensor | None = None) -> Ten
 
     Returns:
         Shape `(*R,)`. The gradient is 1/m for values below the m-th smallest, and what is left of the weight,
-            in equal parts, for those equal to it: weights sum to one, and no order among equal values is
+        in equal parts, for those equal to it: weights sum to one, and no order among equal values is
+        invented.
 
     Raises:
         ConfigError: m is out of range, or a shape does not fit.
