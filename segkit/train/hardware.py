@@ -103,7 +103,7 @@ def to_channels_last(module: nn.Module) -> None:
     for parameter in module.parameters():
         layout = CHANNELS_LAST.get(parameter.dim())
         if layout is not None:
-            # Not `.contiguous(…)`: with one input channel it changes nothing, and the first map is not as wanted.
+            # `.contiguous(…)` would leave a weight with one input channel, and so the first map, as it is.
             parameter.data = torch.empty_like(parameter, memory_format=layout).copy_(parameter.data)
 
 

@@ -63,8 +63,14 @@ def test_tensorboard_is_the_log_of_a_folder(make_trainer, batches, tmp_path):
     assert logged["total"] == [(i, pytest.approx(value)) for i, value in enumerate(history.column("total"))]
     assert logged["validation.dice"] == [(7, 0.5)]
 
-    make_trainer(iterations=10, folder=tmp_path, logger="tensorboard", resume=True).fit(batches)
-    assert [step for step, _ in scalars(tmp_path)["total"]] == list(range(10))
+
+def test_a_resumed_run_logs_every_update_once(make_trainer, batches, tmp_path):
+    """The stopped process logged updates 4 to 6, which no checkpoint holds: they are done again."""
+    options = {"folder": tmp_path, "logger": "tensorboard", "log_every": 1, "checkpoint_every": 4}
+    with pytest.raises(ConfigError, match="no batch 7"):
+        make_trainer(**options).fit([batches[i] for i in range(7)])
+    make_trainer(**options, resume=True).fit(batches)
+    assert [step for step, _ in scalars(tmp_path)["total"]] == list(range(12))
 
 
 def test_no_folder_no_log(make_trainer, batches):

@@ -130,7 +130,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(make_trainer, batches, tmp_path
     assert latest_checkpoint(tmp_path).name == "checkpoint-000006"
 
 
-def test_weights_that_are_not_finite_are_not_saved(make_trainer, batches, tmp_path):
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_weights_that_are_not_finite_are_not_saved(make_trainer, batches, tmp_path, clip):
     """The loss is fine, its gradient is not: the checkpoint after that update would be worthless."""
 
     class BadGradient(Uniform):
@@ -141,7 +142,7 @@ def test_weights_that_are_not_finite_are_not_saved(make_trainer, batches, tmp_pa
                 else self.weight.sum()
             }
 
-    trainer = make_trainer(BadGradient({}), iterations=5, folder=tmp_path, checkpoint_every=2)
+    trainer = make_trainer(BadGradient({}), iterations=5, clip=clip, folder=tmp_path, checkpoint_every=2)
     with pytest.raises(TrainingError, match="weight 'weight' is not finite after 5 updates"):
         trainer.fit(batches)
     assert latest_checkpoint(tmp_path).name == "checkpoint-000004"
