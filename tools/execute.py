@@ -75,6 +75,7 @@ def environment(threads: int, store: Store, scale: str) -> dict[str, str]:
         "JUPYTER_PREFER_ENV_PATH": "1",
         "IPYTHONDIR": str(store.build / "ipython"),
         "SCALE": scale,
+        "SEGKIT_STATIC": "1",  # a slider that would ask the kernel is drawn out: the page has none
     }
 
 

@@ -68,12 +68,15 @@ def shared_parts(home: Path, *, scale: str, manifest: str) -> dict[str, str]:
 
 
 def page_parts(home: Path, page: Page, shared: dict[str, str]) -> dict[str, str]:
-    """All parts of one page's key: the shared ones, the notebook, and the run records that it may read."""
-    return {
-        "notebook": hash_files(home, [page.path]),
-        "results": hash_files(home, files_below(home / RESULTS / page.slug)),
-        **shared,
-    }
+    """All parts of one page's key: the shared ones, the notebook, and the run records that it reads.
+
+    Those are the records of its own chapter, and of every other that it names as `"<slug>/`.
+    """
+    source = page.path.read_text(encoding="utf-8") if page.path.is_file() else ""
+    chapters = [folder.name for folder in sorted((home / RESULTS).glob("*/"))]
+    read = [slug for slug in chapters if slug == page.slug or f'"{slug}/' in source]
+    records = [path for slug in read for path in files_below(home / RESULTS / slug)]
+    return {"notebook": hash_files(home, [page.path]), "results": hash_files(home, records), **shared}
 
 
 def changed(old: dict[str, str], new: dict[str, str]) -> list[str]:

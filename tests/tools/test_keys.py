@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.conftest import code, write_notebook
 from tools import keys
 from tools.toc import BookError, Page
 
@@ -51,6 +52,14 @@ def test_what_a_page_does_not_read(project: Path, path: str) -> None:
     before = parts(project)
     append(project / path)
     assert parts(project) == before
+
+
+def test_records_of_another_chapter_count_where_the_notebook_names_it(project: Path) -> None:
+    write_notebook(project / "book" / "demo.ipynb", code('read_records("other/first")', "read"))
+    append(project / "book" / "results" / "other" / "first.jsonl")
+    before = parts(project)
+    append(project / "book" / "results" / "other" / "first.jsonl")
+    assert keys.changed(before, parts(project)) == ["results"]
 
 
 def test_scale_and_data() -> None:
