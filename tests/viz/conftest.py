@@ -1,4 +1,4 @@
-"""Cases and a browser for the tests of the figures."""
+"""Cases for the tests of the figures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, sync_playwright
 
 from segkit.data.case import Case
-from tools.doctor import browser_complaint, find_browser
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +29,3 @@ def case() -> Case:
     label[6:9, 3:7, 2:4] = 2
     affine = np.diag([1.0, 2.0, 4.0, 1.0])
     return Case(image, label, (1.0, 2.0, 4.0), affine, "a", "a", ("background", "head", "tail"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium, as the tests of the pages drive it."""
-    complaint = browser_complaint()
-    if complaint:
-        pytest.fail(complaint, pytrace=False)
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield started
-        started.close()

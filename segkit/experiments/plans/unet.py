@@ -20,7 +20,13 @@ METRICS = ("dice", "hd95_mm", "sensitivity", "ppv")
 RATES = (RATE / 3, RATE, 3 * RATE)
 """The learning rates among which every loss may choose."""
 
-CHOSEN: dict[str, float] = dict.fromkeys(LOSSES, RATE)
+CHOSEN: dict[str, float] = {
+    "cross_entropy": RATE,
+    "weighted": RATE,
+    "weighted_sqrt": RATE,
+    "dice": 3 * RATE,
+    "dice_ce": 3 * RATE,
+}
 """Learning rate of each loss: the best of `RATES` in the validation Dice of `unet/choices`."""
 
 PLANS = {
