@@ -59,8 +59,9 @@ def run_in_processes(work: Work, shared: Any, jobs: Iterable[Any], *, processes:
             while busy := {worker.connection: worker for worker in workers if worker.job is not None}:
                 for connection in wait(list(busy)):
                     worker = busy[connection]  # type: ignore[index]
-                    yield _take(worker)
-                    _give(worker, waiting)
+                    result = _take(worker)
+                    _give(worker, waiting)  # before the result is consumed: nobody waits for that
+                    yield result
         finally:
             for worker in workers:
                 worker.connection.close()
