@@ -71,7 +71,7 @@ def stamped_notebook(text: str, source: str) -> str:
     notebook = nbformat.reads(text, 4)
     cells = [cell for cell in notebook.cells if cell.get("id") != INSTALL_ID]
     first = next((i for i, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
-    install = nbformat.v4.new_code_cell(source, id=INSTALL_ID, metadata={"tags": ["hide-cell"]})
+    install = nbformat.v4.new_code_cell(source, id=INSTALL_ID, metadata={"tags": ["remove-cell"]})
     notebook.cells = [*cells[:first], install, *cells[first:]]
     return nbformat.writes(notebook) + "\n"
 

@@ -56,7 +56,7 @@ def test_the_install_cell_comes_first_once_and_only_in_colab(repo: Path) -> None
     assert [cell.id for cell in cells].count(stamp.INSTALL_ID) == 1
     assert cells[0].id == stamp.INSTALL_ID
     assert 'if "google.colab" in sys.modules' in cells[0].source
-    assert "hide-cell" in cells[0].metadata["tags"]
+    assert "remove-cell" in cells[0].metadata["tags"]  # a page has no use for it, the notebook has
 
 
 def test_the_install_cell_does_what_colab_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
