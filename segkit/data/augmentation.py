@@ -1,10 +1,11 @@
 """Turned, scaled, mirrored, brighter, noisier: variants of a patch whose image and label stay together.
 
-Geometry is one resampling by torch, straight out of the whole image, and none at all where nothing was drawn;
-intensities are MONAI's transforms. MONAI's `RandAffined` does geometry too and was measured: it takes about a
-quarter longer for a 3-D patch of 40 × 56 × 40 and six times as long for a 2-D patch of 128², mostly in
-book-keeping; and it sees nothing but the patch, so that turned patches have empty corners. With half of the
-samples resampled, augmentation costs about a twentieth of the update of a small 3-D U-Net.
+Geometry is one resampling by torch, straight out of the whole image, and none at all where nothing was
+drawn; intensities are MONAI's transforms. MONAI's `RandAffined` does geometry too and was measured (`segkit
+bench data`): it takes a quarter to a half longer for a 3-D patch of 40 × 56 × 40 and five times as long for
+a 2-D patch of 128², there mostly in book-keeping; and it sees nothing but the patch, so that turned patches
+have empty corners. With half of the samples resampled, augmentation costs about a twentieth of the update of
+a small 3-D U-Net.
 """
 
 from __future__ import annotations
