@@ -16,7 +16,7 @@ from segkit.losses import DiceCELoss
 from segkit.nets import UNet
 from segkit.train import Supervised, Trainer, one_cycle, seed_everything
 
-UPDATES, BATCH, PATCH, RATE = 120, 2, (32, 48, 32), 8e-3
+UPDATES, BATCH, PATCH, RATE = 140, 2, (32, 48, 32), 8e-3
 NETWORK: dict[str, Any] = {
     "spatial_dims": 3, "in_channels": 1, "n_classes": 3, "channels": (16, 32, 64), "convs": 1,
     "norm": "batch", "down": "pool", "skip": "add", "class_prior": (0.95, 0.025, 0.025),

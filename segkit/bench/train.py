@@ -4,14 +4,15 @@ Both sides read the same files and train the same network with AdamW on patches 
 the pipeline. Ours keeps z-scored tensors in memory, lays weights out channels-last, and convolves in bfloat16
 where the processor has it. The peer is what MONAI's tutorials build: `CacheDataset` and `DataLoader` with
 dictionary transforms, `DiceCELoss`, a float32 loop. It runs twice: with our schedule for as many updates, and
-with a constant learning rate until the validation part first reaches 0.85, where a lucky look counts.
+with a constant learning rate until the validation part has Dice 0.85 at two looks in a row, 20 updates apart
+(at a constant rate Dice goes up and down: after a single look the test part was still below 0.85).
 
 Everything was chosen on the validation part; the test part is printed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,7 @@ from segkit.bench._hippocampus import (
     PATCH,
     UPDATES,
     Files,
+    Predictor,
     Trained,
     mean_dice,
     quick_hippocampus,
@@ -30,7 +32,7 @@ from segkit.bench._hippocampus import (
 )
 from segkit.bench._monai_pipeline import monai_pipeline
 from segkit.bench.timing import Row, Timing, bench_row
-from segkit.data import describe, load_split, locate, phantoms, prepare
+from segkit.data import Case, describe, load_split, locate, phantoms, prepare
 from segkit.experiments.memory import peak_memory
 from segkit.nets import UNet, count_parameters
 
@@ -84,12 +86,11 @@ def rows(train: Files, validation: Files, test: Files, *, updates: int, most: in
         with peak_memory() as peak:
             same.append(monai_pipeline(train, updates=updates))
         peaks.setdefault("peer", peak.added_mb)
-        if not plain:
-            plain.append(
-                monai_pipeline(
-                    train, updates=most, reached=lambda predict: mean_dice(predict, looked_at) >= TARGET_DICE
-                )
-            )
+        # The first run finds out how many updates it takes, the others repeat them.
+        if plain:
+            plain.append(monai_pipeline(train, updates=plain[0].updates, reached=lambda predict: False))
+        else:
+            plain.append(monai_pipeline(train, updates=most, reached=steadily_good(looked_at)))
     shape = " × ".join(map(str, (BATCH, *PATCH)))
     size = f"{count_parameters(UNet(**NETWORK)):,} parameters, {shape}"
 
@@ -127,6 +128,17 @@ def rows(train: Files, validation: Files, test: Files, *, updates: int, most: in
             "monai CacheDataset",
         ),
     ]
+
+
+def steadily_good(cases: Sequence[Case]) -> Callable[[Predictor], bool]:
+    """A question to a predictor that is answered with yes if Dice was 0.85 now and when last asked."""
+    looks = [False]
+
+    def reached(predict: Predictor) -> bool:
+        looks.append(mean_dice(predict, cases) >= TARGET_DICE)
+        return all(looks[-2:])
+
+    return reached
 
 
 def phantom_files(folder: Path) -> Files:

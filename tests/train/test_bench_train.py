@@ -42,3 +42,10 @@ def test_both_sides_learn(files, pipeline):
     cases = read_cases(files)
     little, much = (mean_dice(pipeline(files, updates=n).predict, cases) for n in (1, 40))
     assert much > little + 0.3
+
+
+def test_two_good_looks_in_a_row_are_asked_for(monkeypatch):
+    found = iter([0.86, 0.84, 0.85, 0.9])
+    monkeypatch.setattr(train, "mean_dice", lambda predict, cases: next(found))
+    reached = train.steadily_good([])
+    assert [reached(None) for _ in range(4)] == [False, False, False, True]
