@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -15,7 +15,11 @@ from tqdm import tqdm
 
 from segkit.errors import unknown_name
 from segkit.train.history import Row, check_finite
+from segkit.train.method import Method
 from segkit.train.runfolder import RunFolder
+
+Validate = Callable[[Method], Mapping[str, float]]
+"""Given the predictor in evaluation mode, returns numbers by name."""
 
 
 def wants_progress(progress: bool | None) -> bool:
@@ -50,6 +54,19 @@ def run_logger(logger: Literal["tensorboard"] | Logger | None, run: RunFolder) -
     if run.path is None:
         return None
     return TensorBoardLogger(run.path, name="", version="log", purge_step=run.start)
+
+
+def validated(validate: Validate, predictor: Method, fabric: Fabric, iteration: int) -> dict[str, float]:
+    """The numbers of a validation as a row of the history has them; they are logged as well.
+
+    The random state is put back afterwards, so that looking cannot change the training. The predictor is left
+    in evaluation mode.
+    """
+    predictor.eval()
+    with torch.no_grad(), torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
+        found = {f"validation.{name}": float(value) for name, value in validate(predictor).items()}
+    fabric.log_dict(found, step=iteration)
+    return found
 
 
 class Recorder:

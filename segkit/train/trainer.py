@@ -7,7 +7,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, cast
 
-import torch
 from lightning_fabric.loggers import Logger
 from torch.optim import AdamW, Optimizer
 
@@ -17,12 +16,10 @@ from segkit.train.hardware import make_fabric, share_of, to_channels_last
 from segkit.train.history import History
 from segkit.train.interruption import Interruption
 from segkit.train.method import Batches, Method, State
-from segkit.train.reporting import Recorder, run_logger
+from segkit.train.reporting import Recorder, Validate, run_logger, validated
 from segkit.train.runfolder import RunFolder
 from segkit.train.schedules import Schedule, constant
 from segkit.train.seeds import step_generator
-
-Validate = Callable[[Method], Mapping[str, float]]
 
 
 class Trainer:
@@ -42,12 +39,10 @@ class Trainer:
         channels_last: lay out convolution weights channels-last, which is faster on most hardware.
         folder: for checkpoints and the log; None keeps nothing.
         resume: go on from the newest complete checkpoint in `folder`, if there is one.
-        checkpoint_every: updates between checkpoints; by default a tenth of the run.
-        keep: checkpoints that stay.
+        checkpoint_every, keep: updates between checkpoints (a tenth of the run), and how many of them stay.
         config: what a checkpoint should tell about the run, as JSON; see `build_network`.
         logger: "tensorboard" (in `folder`), another Fabric logger, or None.
-        log_every: updates between two looks at the loss.
-        validate_every: updates between validations; by default only after the last.
+        log_every, validate_every: updates between looks at the loss, and validations (after the last only).
         progress: show a progress line; by default on a terminal outside CI.
 
     Raises:
@@ -118,7 +113,8 @@ class Trainer:
                     self.history.rows += self.recorder.flush()
                 self.history.seconds += perf_counter() - start
                 if validate is not None and validating:
-                    self.history.rows[-1] |= self._validate(validate)
+                    self.history.rows[-1] |= validated(validate, self.predictor, self.fabric, self.done - 1)
+                    self.method.train()
                 if saving:
                     self.run.save(self)
                 if stop:
@@ -150,12 +146,3 @@ class Trainer:
             self.average.update(self.method, self.done)
         self.recorder.add(self.done, self.optimizer.param_groups[0]["lr"], terms)
         self.done += 1
-
-    def _validate(self, validate: Validate) -> dict[str, float]:
-        device = self.fabric.device
-        self.predictor.eval()
-        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-            found = {f"validation.{name}": float(value) for name, value in validate(self.predictor).items()}
-        self.method.train()
-        self.fabric.log_dict(found, step=self.done - 1)
-        return found
