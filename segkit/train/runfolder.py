@@ -151,16 +151,18 @@ def _versions() -> dict[str, str]:
 
 def _rng_states(trainer: Trainer) -> Tensors:
     """States of torch's global generators, which dropout uses: (processes, bytes)."""
-    device = trainer.fabric.device
+    fabric = trainer.fabric
     states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    size = trainer.fabric.world_size
-    # Gathered as numbers: not every collective backend knows bytes.
-    gathered: Any = trainer.fabric.all_gather(
-        {name: state.to(device).float() for name, state in states.items()}
-    )
-    return {name: state.reshape(size, -1).to("cpu", torch.uint8) for name, state in gathered.items()}
+    if fabric.device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(fabric.device)
+    found: Tensors = {}
+    for name, state in states.items():
+        # A sum of tables in which each process fills its row: not every backend gathers bytes.
+        table = torch.zeros(fabric.world_size, len(state), device=fabric.device)
+        table[fabric.global_rank] = state.to(fabric.device)
+        total: Any = fabric.all_reduce(table, reduce_op="sum")
+        found[name] = total.to("cpu", torch.uint8)
+    return found
 
 
 def _restore_rng(trainer: Trainer, states: Tensors) -> None:
