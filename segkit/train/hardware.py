@@ -102,7 +102,8 @@ def to_channels_last(module: nn.Module) -> None:
     """
     for parameter in module.parameters():
         layout = CHANNELS_LAST.get(parameter.dim())
-        if layout is not None:
+        # A kernel of size 1 lies in memory the same way in both layouts; DDP would warn of other strides.
+        if layout is not None and parameter[0, 0].numel() > 1:
             # `.contiguous(…)` would leave a weight with one input channel, and so the first map, as it is.
             parameter.data = torch.empty_like(parameter, memory_format=layout).copy_(parameter.data)
 
