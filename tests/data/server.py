@@ -23,6 +23,11 @@ class Handler(BaseHTTPRequestHandler):
         route(self)
         self.close_connection = True
 
+    def end_headers(self) -> None:
+        # Said, not only done: a client that follows a redirect would otherwise reuse the closing connection.
+        self.send_header("Connection", "close")
+        super().end_headers()
+
     def answer(self, code: int, body: bytes, **headers: str) -> None:
         self.send_response(code)
         headers.setdefault("Content_Length", str(len(body)))
