@@ -4,5 +4,15 @@ from segkit._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    {"order_means": ["bottom_mean", "smooth_bottom_mean", "smooth_top_k_mean", "top_k_mean"]},
+    {
+        "order_means": ["bottom_mean", "smooth_bottom_mean", "smooth_top_k_mean", "top_k_mean"],
+        "peers": [
+            "FocalLoss",
+            "GeneralizedCELoss",
+            "SymmetricCELoss",
+            "focal",
+            "generalized_cross_entropy",
+            "symmetric_cross_entropy",
+        ],
+    },
 )
