@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "combined": ["DiceCELoss", "dice_ce"],
         "entropy": ["CrossEntropyLoss", "cross_entropy"],
         "inputs": ["IGNORE"],
+        "pairwise": ["cosine_similarities", "squared_distances"],
         "reduction": ["reduce"],
         "region": ["SoftDiceLoss", "dice_counts", "soft_dice"],
     },
