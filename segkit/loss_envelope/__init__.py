@@ -9,10 +9,16 @@ __getattr__, __dir__, __all__ = attach(
         "peers": [
             "FocalLoss",
             "GeneralizedCELoss",
+            "OHEMLoss",
             "SymmetricCELoss",
+            "TLoss",
+            "TopKCrossEntropyLoss",
             "focal",
             "generalized_cross_entropy",
+            "ohem",
             "symmetric_cross_entropy",
+            "t_loss",
+            "top_k_cross_entropy",
         ],
     },
 )

@@ -7,6 +7,9 @@ __getattr__, __dir__, __all__ = attach(
     {
         "box_cox": ["GeneralizedCELoss", "generalized_cross_entropy"],
         "focusing": ["FocalLoss", "focal"],
+        "hardest_share": ["TopKCrossEntropyLoss", "top_k_cross_entropy"],
         "reversed_roles": ["SymmetricCELoss", "symmetric_cross_entropy"],
+        "student_t": ["TLoss", "t_loss"],
+        "uncertain": ["OHEMLoss", "ohem"],
     },
 )
