@@ -5,6 +5,7 @@ from segkit._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "bands": ["boundary_band"],
         "order_means": ["bottom_mean", "smooth_bottom_mean", "smooth_top_k_mean", "top_k_mean"],
         "peers": [
             "FocalLoss",
@@ -20,5 +21,9 @@ __getattr__, __dir__, __all__ = attach(
             "t_loss",
             "top_k_cross_entropy",
         ],
+        "reporting": ["SelectionReport"],
+        "rules": ["Count", "EqualCounts", "PerClass", "Share", "Spread"],
+        "top_k_sigma": ["TopKSigmaLoss", "Weights"],
+        "warming": ["Warmup"],
     },
 )
