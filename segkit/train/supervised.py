@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,10 @@ from segkit.train.method import Batch, Method, State
 from segkit.train.precision import full_precision
 
 Loss = Callable[..., Tensor]
-"""`loss(logits, labels)` or, where the batch has `valid`, `loss(logits, labels, valid=valid)` → scalar."""
+"""`loss(logits, labels)` or, where the batch has `valid`, `loss(logits, labels, valid=valid)` → scalar.
+
+A loss that has a parameter named `progress` is given `State.progress`: `loss(logits, labels, progress=0.3)`.
+"""
 
 
 class Supervised(Method):
@@ -49,6 +54,7 @@ class Supervised(Method):
             raise unknown_name("loss term", name, self.losses)
         if isinstance(loss, Mapping) and "total" in loss:
             raise ConfigError("no loss may be named 'total': that is the name of their weighted sum")
+        self._timed = {name for name, each in self.losses.items() if _knows_progress(each)}
         self.loss_modules = nn.ModuleList(
             [each for each in self.losses.values() if isinstance(each, nn.Module)]
         )
@@ -58,16 +64,27 @@ class Supervised(Method):
 
         Args:
             batch: `image`, `label`, and perhaps `valid` (B, *S), True where a label counts.
-            state: where the run stands; not used.
+            state: where the run stands; its progress is told to the losses that ask for it.
         """
         logits = self.net(batch["image"])
-        options = {"valid": batch["valid"]} if "valid" in batch else {}
+        valid: dict[str, Any] = {"valid": batch["valid"]} if "valid" in batch else {}
+        terms = {}
         with full_precision(logits):
             logits = logits.float()
-            terms = {name: loss(logits, batch["label"], **options) for name, loss in self.losses.items()}
+            for name, loss in self.losses.items():
+                options = {**valid, "progress": state.progress} if name in self._timed else valid
+                terms[name] = loss(logits, batch["label"], **options)
         weighted = [self.weights.get(name, 1.0) * value for name, value in terms.items()]
         return {**terms, "total": torch.stack(weighted).sum()}
 
     def predict(self, image: Tensor) -> Tensor:
         """Softmax over the classes, in float32."""
         return torch.softmax(self.net(image).float(), dim=1)
+
+
+def _knows_progress(loss: Loss) -> bool:
+    call = loss.forward if isinstance(loss, nn.Module) else loss
+    try:
+        return "progress" in inspect.signature(call).parameters
+    except (TypeError, ValueError):  # a function written in C may not tell its parameters
+        return False

@@ -55,6 +55,23 @@ def test_valid_reaches_the_loss_only_where_the_batch_has_it(net, batch):
     assert torch.equal(seen[1], valid)
 
 
+class Ripening(nn.Module):
+    """A loss that grows with the share of the training that is done."""
+
+    def forward(self, logits, labels, valid=None, *, progress=1.0):
+        return progress * logits.square().mean()
+
+
+def test_progress_reaches_the_losses_that_ask_for_it(net, batch):
+    method = Supervised(net, {"ripe": Ripening(), "now": squared, "ce": cross_entropy})
+    valid = torch.ones(2, 5, 5, dtype=torch.bool)
+    terms = method.step(batch, State(3, 10, torch.Generator()))
+    torch.testing.assert_close(terms["ripe"], 0.3 * terms["now"])
+
+    with_valid = Supervised(net, Ripening()).step(batch | {"valid": valid}, State(1, 2, torch.Generator()))
+    torch.testing.assert_close(with_valid["total"], 0.5 * terms["now"])
+
+
 def test_the_loss_is_computed_in_full_precision(net, batch):
     seen = []
 
