@@ -36,7 +36,7 @@ def focal(logits: Tensor, labels: Tensor, *, valid: Tensor | None = None, gamma:
         gradient 0, connected to the logits.
 
     Cost:
-        Time O(N K); one map of the size of the logits and four numbers per voxel are kept for the gradient,
+        Time O(N K); one map of the size of the logits and five numbers per voxel are kept for the gradient,
         for N voxels and K classes.
 
     Differs from:

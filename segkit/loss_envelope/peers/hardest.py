@@ -29,12 +29,12 @@ def mean_of_hardest(
     """
     rows = as_rows(logits, labels, valid)
     entropy = entropy_of_rows(rows, None).flatten()
-    counts = None if rows.counts is None else rows.counts.flatten()
-    n = entropy.numel() if counts is None else int(counts.sum())
+    n = entropy.numel() if rows.counts is None else int(rows.counts.sum())
     taken = int(share * n + 1e-6)  # 0.29 · 100 is 28.999… in floating point
-    if above < torch.inf:  # an ignored voxel has the cross-entropy 0
+    if above < torch.inf:
         taken = max(taken, int((entropy.detach() > above).sum()))
-    mean = top_k_mean(entropy, max(1, taken), valid=counts)
+    # An ignored voxel has the cross-entropy 0: there is always a valid one that is at least as hard.
+    mean = top_k_mean(entropy, max(1, taken))
     worst = entropy.detach().amax() if n else mean
     return torch.where(worst.isnan(), worst, mean).to(logits.dtype)
 
