@@ -1,0 +1,10 @@
+"""Voxel metric learning: sampled voxels, tuples on the unit sphere, a branch on a U-Net, two stages."""
+
+from segkit._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "tuples": ["MINING", "TripletPairLoss", "TupleTerms", "Triplets", "mine", "triplet_pair"],
+    },
+)
