@@ -6,8 +6,13 @@ logits are right in most voxels, since the cost of a selection depends on how th
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from statistics import median
 from typing import Any
 
 import torch
@@ -15,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segkit.bench.timing import Row, Timing, bench_row, compare
+from segkit.experiments.memory import peak_memory
 from segkit.loss_envelope import TopKCrossEntropyLoss, TopKSigmaLoss
 from segkit.losses import DiceCELoss
 from segkit.losses.inputs import IGNORE
@@ -100,8 +106,7 @@ def run(*, quick: bool) -> list[Row]:
         z, y = batch(each)
         rows.append(row(f"envelope at {each}³", envelope(), *plain, target=None, logits=z, labels=y))
     rows += _growth(rows[-len(sides) :], sides)
-    rows.append(_memory(*batch(sides[-1]), repeats=repeats // 3))
-    return rows
+    return rows + _memory(sides[-1], repeats=1 if quick else 5)
 
 
 def _hard_image() -> Step:
@@ -122,27 +127,62 @@ def _growth(rows: list[Row], sides: tuple[int, ...]) -> list[Row]:
     return found
 
 
-def _memory(logits: Tensor, labels: Tensor, *, repeats: int) -> Row:
-    """What a step needs at its peak above plain cross-entropy, in maps of the losses."""
-    timings = compare(
-        {
-            "ours": partial(_step, envelope(), logits, labels),
-            "peer": partial(_step, F.cross_entropy, logits, labels),
-        },
-        repeats=repeats,
-    )
-    row = bench_row(
-        timings,
-        operation="envelope, peak memory above cross-entropy (ratio of MB)",
-        size=_text(logits),
-        peer="one map of the losses",
-        target=1.0,
-    )
-    ours, plain, one_map = timings["ours"].peak_mb, timings["peer"].peak_mb, labels.numel() * 4 / 2**20
-    if ours is not None and plain is not None:
-        row["ours_peak_mb"], row["peer_peak_mb"] = ours - plain, one_map
-        row["ratio"] = (ours - plain) / one_map
-    return row
+def _memory(side: int, *, repeats: int) -> list[Row]:
+    """What a step needs at its peak above another one, in maps of the losses: ratios of megabytes.
+
+    Measured in a process of its own, where every large block comes from the system and goes back to it:
+    otherwise the peak tells in what order blocks were freed before.
+    """
+    logits, labels = batch(side)
+    code = f"from segkit.bench import loss_envelope as b; print(b.peaks({side}))"
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    child = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+    peak, one_map = json.loads(child.stdout), labels.numel() * 4 / 2**20
+    rows = []
+    for ours, peer in (("envelope", "torch cross_entropy"), ("envelope and Dice", "segkit DiceCELoss")):
+        timings = compare(
+            {
+                "ours": partial(_step, STEPS[ours](), logits, labels),
+                "peer": partial(_step, STEPS[peer](), logits, labels),
+            },
+            repeats=repeats,
+        )
+        row = bench_row(
+            timings,
+            operation=f"{ours}, peak memory above {peer} (ratio of MB)",
+            size=_text(logits),
+            peer="one map of the losses",
+            target=1.0,
+        )
+        if None not in peak.values():
+            above = peak[ours] - peak[peer]
+            row["ours_peak_mb"], row["peer_peak_mb"], row["ratio"] = above, one_map, above / one_map
+        rows.append(row)
+    return rows
+
+
+STEPS: Mapping[str, Callable[[], Step]] = {
+    "envelope": envelope,
+    "envelope and Dice": partial(envelope, dice_weight=1.0),
+    "torch cross_entropy": lambda: F.cross_entropy,
+    "segkit DiceCELoss": DiceCELoss,
+}
+"""The steps whose memory is measured, by name, for a process that has nothing but the name."""
+
+
+def peaks(side: int) -> str:
+    """The peak memory that each of `STEPS` adds, in MiB, as JSON: the middle of three steps."""
+    logits, labels = batch(side)
+    found = {}
+    for name, make in STEPS.items():
+        step, added = make(), []
+        for _ in range(3):
+            with peak_memory() as peak:
+                _step(step, logits, labels)
+            added.append(peak.added_mb)
+        known = [each for each in added if each is not None]
+        found[name] = median(known) if known else None
+    return json.dumps(found)
 
 
 def _text(logits: Tensor) -> str:
