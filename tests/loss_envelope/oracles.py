@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from statistics import median
 
 from tests.losses.oracles import IGNORE, images, mean, softmax
 
@@ -87,11 +88,12 @@ def envelope(
     top_k=1.0,
     sigma=0.02,
     scope="class",
-    temperature_image=0.0,
+    temperature_image="mad",
     temperature_voxel=0.0,
     dice_weight=1.0,
     dice_on="all",
     band_width=3.0,
+    base="cross_entropy",
     change=lambda p: -math.log(p),
 ) -> float:
     """`TopKSigmaLoss`: trim each group of each image, then take the mean of the largest image losses."""
@@ -112,7 +114,8 @@ def envelope(
         total, kept, weighed = 0.0, 0, []
         for group, members in groups.items():
             values = [value for value, _, _ in members]
-            drop = 0 if group is None else math.floor(sigma * len(values) + 1e-9)
+            drop = sigma if isinstance(sigma, int) else math.floor(sigma * len(values) + 1e-9)
+            drop = 0 if group is None else drop
             m = max(1, len(values) - drop)
             total, kept = total + bottom(values, m, temperature_voxel), kept + m
             level = sorted(values)[m - 1]
@@ -123,7 +126,11 @@ def envelope(
     if not losses:
         return 0.0
     k = top_k if isinstance(top_k, int) else max(1, math.ceil(top_k * len(losses) - 1e-9))
-    return -bottom([-value for value in losses], min(k, len(losses)), temperature_image) / min(k, len(losses))
+    k = min(k, len(losses))
+    if temperature_image == "mad":
+        off = [abs(value - median(losses)) for value in losses]
+        temperature_image = max(1e-3, median(off) / 4)
+    return -bottom([-value for value in losses], k, temperature_image) / k
 
 
 def _dice(weighed, classes) -> float:

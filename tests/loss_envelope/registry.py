@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from segkit.loss_envelope import (
     FocalLoss,
@@ -14,6 +16,7 @@ from segkit.loss_envelope import (
     SymmetricCELoss,
     TLoss,
     TopKCrossEntropyLoss,
+    TopKSigmaLoss,
     focal,
     generalized_cross_entropy,
     ohem,
@@ -166,7 +169,106 @@ PEERS = (
     ),
 )
 
-REGISTRY = PEERS
+BATCHWISE = {"shards_average_to_batch": "the worst images of a batch are not those of its halves"}
+PLACED = {
+    "ignores_order_of_voxels": "a band is made of neighbours",
+    "ignoring_equals_removing_voxels": "without a voxel its neighbours move together",
+}
+HELD = {
+    name: "the temperature is that of the losses of the batch, and held fixed in the gradient"
+    for name in ("gradient_is_right", "gradient_is_right_beside_ignored")
+}
+
+
+def envelope(
+    name: str,
+    *,
+    closed_forms: tuple[tuple[Tensor, Tensor, float], ...] = (PERFECT,),
+    maps: float = 1.6,
+    not_claimed: dict[str, str] | None = None,
+    compiled: bool = False,
+    oracle: dict[str, Any] | None = None,
+    **options: Any,
+) -> Entry:
+    """An entry of the envelope; `oracle` holds the options of its loop where they differ."""
+    return Entry(
+        name=name,
+        function=TopKSigmaLoss,
+        module=partial(TopKSigmaLoss, **options),
+        oracle=partial(oracles.envelope, **{**options, **(oracle or {})}),
+        closed_forms=closed_forms,
+        maps=maps,
+        not_claimed=not_claimed or {},
+        compiled=compiled,
+    )
+
+
+# The examples of the battery have a few voxels of each class: a large σ, so that some are dropped.
+ENVELOPES = (
+    envelope("envelope_as_it_comes"),
+    envelope("envelope_of_count", sigma=2, dice_weight=0.0),
+    envelope(
+        "envelope_by_class",
+        sigma=0.5,
+        dice_weight=0.0,
+        # of each class the wrong half is dropped, but a class keeps its last voxel
+        closed_forms=(
+            PERFECT,
+            (certain(0, 1, 2, 1), volume(0, 0, 1, 1), 0.0),
+            (certain(0, 1, 2, 1), volume(0, 0, 0, 2), 200 / 3),
+        ),
+        compiled=True,
+    ),
+    envelope("envelope_of_image", sigma=0.3, scope="image", dice_weight=0.0),
+    envelope(
+        "envelope_of_band", sigma=0.5, scope="band", band_width=1.0, dice_weight=0.0, not_claimed=PLACED
+    ),
+    envelope(
+        "envelope_smooth_voxels",
+        sigma=0.5,
+        temperature_voxel=0.4,
+        dice_weight=0.0,
+        # two equal losses of which one is to be kept: 2 T log 2 below their sum, over three kept voxels
+        closed_forms=((certain(0, 1, 2, 1), volume(0, 1, 2, 1), -0.8 * math.log(2) / 3),),
+    ),
+    envelope(
+        "envelope_hard_images",
+        top_k=0.5,
+        sigma=0.5,
+        temperature_image=0.0,
+        dice_weight=0.0,
+        not_claimed=BATCHWISE,
+    ),
+    envelope(
+        "envelope_smooth_images",
+        top_k=1,
+        sigma=0.5,
+        temperature_image=0.5,
+        not_claimed=BATCHWISE,
+        compiled=True,
+    ),
+    envelope("envelope_with_dice", sigma=0.5, dice_weight=0.7),
+    envelope("envelope_with_dice_on_kept", sigma=0.5, dice_on="kept", maps=2.5),
+    envelope(
+        "envelope_smooth_all_over",
+        top_k=0.5,
+        sigma=0.4,
+        temperature_image=0.3,
+        temperature_voxel=0.2,
+        not_claimed=BATCHWISE,
+    ),
+    envelope("envelope_mad", top_k=0.5, temperature_image="mad", not_claimed={**BATCHWISE, **HELD}),
+    envelope(
+        "envelope_of_focal",
+        sigma=0.5,
+        base="focal",
+        dice_weight=0.0,
+        maps=2.5,
+        oracle={"change": lambda p: -((1 - p) ** 2) * math.log(p)},
+    ),
+)
+
+REGISTRY = (*PEERS, *ENVELOPES)
 
 
 def entry(name: str) -> Entry:
