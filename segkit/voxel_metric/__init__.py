@@ -5,6 +5,7 @@ from segkit._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "contrastive": ["circle", "info_nce", "lifted_structure", "multi_similarity", "sup_con"],
         "tuples": ["MINING", "TripletPairLoss", "TupleTerms", "Triplets", "mine", "triplet_pair"],
     },
 )
