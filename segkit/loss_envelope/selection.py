@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segkit.loss_envelope.thresholds import kth_smallest, logistic_threshold
+from segkit.loss_envelope.thresholds import logistic_threshold
 
 
 class Selection(NamedTuple):
@@ -46,32 +47,38 @@ def select(
         The selection. Equal values at the threshold share what is left of the weight.
     """
     keep = torch.ones_like(values) if valid is None else valid.to(values.dtype)
-    available = keep.new_full((len(values),), values.shape[1]) if valid is None else valid.sum(1)
+    available = kept.new_full((len(kept),), values.shape[1]) if valid is None else valid.sum(1)
     total = available - (sizes - kept).sum(1)
     penalty = values.new_zeros(len(values), dtype=torch.float64)
+    weigh = _smooth if temperature > 0 else _hard
     for b, g in (kept < sizes).nonzero().tolist():
-        member = groups[b].numpy() == g
-        piece = torch.from_numpy(values[b].numpy()[member])[None]
-        weights, minus = _of_group(piece, kept[b, g : g + 1], temperature)
-        keep[b].numpy()[member] = weights.numpy()
-        penalty[b] += minus
+        # Positions, not a mask: indexing with a mask is six times slower where labels are scattered.
+        where = np.flatnonzero(groups[b].numpy() == g)
+        piece = torch.from_numpy(values[b].numpy().take(where))
+        penalty[b] += weigh(keep[b].numpy(), where, piece, kept[b, g : g + 1], temperature)
     sums = torch.stack([(row * weight).sum() for row, weight in zip(values, keep, strict=True)])
     value = (sums - penalty.to(sums.dtype)) / total.clamp(min=1)
     return Selection(keep, total.to(values.dtype), value + 0 * values.sum(1))
 
 
-def _of_group(piece: Tensor, m: Tensor, temperature: float) -> tuple[Tensor, float]:
-    """Weights of the values of a group (1, n), and the Σ T·H by which the smooth sum lies below Σ w·ℓ."""
-    if temperature == 0:
-        tau = kth_smallest(piece, m)
-        weights = (piece[0] <= tau).to(piece.dtype)
-        too_many = float(weights.sum(dtype=torch.float64)) - int(m)
-        if too_many > 0:
-            ties = piece[0] == tau
-            weights.masked_fill_(ties, 1 - too_many / int(ties.sum()))
-        return weights, 0.0
-    mu = logistic_threshold(piece, m, torch.tensor([temperature]))
-    offset = (mu - piece[0]) / temperature
-    weights = torch.sigmoid(offset)
-    smooth = int(m) * mu.double() - temperature * F.softplus(offset).sum(dtype=torch.float64)
-    return weights, float((weights * piece[0]).sum(dtype=torch.float64) - smooth)
+def _hard(keep: np.ndarray, where: np.ndarray, piece: Tensor, m: Tensor, temperature: float) -> float:
+    """Write the weights of a group, whose losses are `piece`; no penalty."""
+    numbers, count = piece.numpy(), int(m)
+    ordered = np.partition(numbers, count - 1)
+    tau = ordered[count - 1]
+    keep[where[np.flatnonzero(numbers > tau)]] = 0
+    too_many = np.count_nonzero(ordered[count:] == tau)
+    if too_many:
+        ties = np.flatnonzero(numbers == tau)
+        keep[where[ties]] = 1 - too_many / len(ties)
+    return 0.0
+
+
+def _smooth(keep: np.ndarray, where: np.ndarray, piece: Tensor, m: Tensor, temperature: float) -> float:
+    """Write the weights of a group, and return by how much its smooth sum lies below Σ w·ℓ."""
+    mu = float(logistic_threshold(piece[None], m, torch.tensor([temperature]))[0])
+    offset = (mu - piece).div_(temperature)
+    smooth = int(m) * mu - temperature * float(F.softplus(offset).sum(dtype=torch.float64))
+    weights = offset.sigmoid_()
+    keep[where] = weights.numpy()
+    return float((weights * piece).sum()) - smooth
