@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
 
 from segkit.errors import SegkitError
 from tests.helpers.editing import edit
+from tests.loss_envelope import mutants
 from tests.loss_envelope.registry import PEERS, entry
 
 FAULTS = {
@@ -83,3 +85,17 @@ def test_fault_is_found(module, old, new, loss, check, monkeypatch):
 def test_a_fault_is_planted_in_every_peer():
     hit = {loss for faults in FAULTS.values() for _, _, loss, _ in faults}
     assert {entry(loss).function for loss in hit} >= {each.function for each in PEERS}
+
+
+# The mutants of the envelope are written in ordinary operations, which keep more maps than the envelope.
+@pytest.mark.parametrize("name", [mutants.BY_CLASS, mutants.BY_IMAGE])
+def test_without_a_fault_the_battery_passes_the_envelope(name):
+    for _, check in replace(entry(name), maps=6.0).checks(mutants.mutant(name)):
+        check()
+
+
+@pytest.mark.parametrize("fault", mutants.FAULTS)
+def test_fault_of_the_envelope_is_found(fault):
+    name, check = mutants.FAULTS[fault]
+    with pytest.raises((AssertionError, RuntimeError)):
+        dict(entry(name).checks(mutants.mutant(name, fault)))[check]()
