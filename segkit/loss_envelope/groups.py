@@ -38,12 +38,11 @@ def group_voxels(labels: Tensor, n_classes: int, *, scope: Scope, band_width: fl
         >>> group_voxels(torch.tensor([[0, 2, -1]]), 3, scope="image", band_width=3)
         (tensor([[ 0,  0, -1]], dtype=torch.int8), 1)
     """
-    short = labels.to(torch.int8 if n_classes <= 127 else torch.int32).view(len(labels), -1)
-    if scope == "image":
-        return short.clamp(max=0), 1
+    short = labels.to(torch.int8 if n_classes <= 127 else torch.int32)
     if scope == "band":
-        short = short.masked_fill(~boundary_band(labels, band_width).view(short.shape), -1)
-    return short, n_classes
+        short = short.masked_fill(~boundary_band(short, band_width), -1)
+    short = short.view(len(labels), -1)
+    return (short.clamp(max=0), 1) if scope == "image" else (short, n_classes)
 
 
 def group_sizes(groups: Tensor, n_groups: int) -> Tensor:

@@ -53,8 +53,7 @@ def selection_report(keep: Tensor, labels: Tensor, images: Tensor, n_classes: in
     """
     dropped = torch.where(labels == IGNORE, 0, 1 - keep)
     trimmed = torch.stack([dropped[labels == k].mean() for k in range(n_classes)])
-    flat = labels.flatten(1) if labels.ndim > 1 else labels[:, None]
-    grid = labels if labels.ndim in (2, 3, 4) else flat
+    grid = labels if labels.ndim > 1 else labels[:, None]
     near = (dropped.view(grid.shape) * boundary_band(grid, 3)).sum() / dropped.sum()
     entropy = -torch.special.xlogy(images, images).sum()
     return SelectionReport(trimmed, near, images, entropy)

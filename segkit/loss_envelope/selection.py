@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segkit.loss_envelope.selection_at_once import keep_at_once
 from segkit.loss_envelope.thresholds import logistic_threshold
 
 
@@ -46,9 +47,22 @@ def select(
     Returns:
         The selection. Equal values at the threshold share what is left of the weight.
     """
-    keep = torch.ones_like(values) if valid is None else valid.to(values.dtype)
     available = kept.new_full((len(kept),), values.shape[1]) if valid is None else valid.sum(1)
     total = available - (sizes - kept).sum(1)
+    by = _keep_by_group if values.device.type == "cpu" else keep_at_once
+    keep, penalty = by(values, groups, sizes, kept, temperature=temperature)
+    if valid is not None:
+        keep.masked_fill_(~valid, 0)
+    sums = torch.stack([(row * weight).sum() for row, weight in zip(values, keep, strict=True)])
+    value = (sums - penalty.to(sums.dtype)) / total.clamp(min=1)
+    return Selection(keep, total.to(values.dtype), value + 0 * values.sum(1))
+
+
+def _keep_by_group(
+    values: Tensor, groups: Tensor, sizes: Tensor, kept: Tensor, *, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """What `keep_at_once` returns, on a CPU, one group after the other."""
+    keep = torch.ones_like(values)
     penalty = values.new_zeros(len(values), dtype=torch.float64)
     weigh = _smooth if temperature > 0 else _hard
     for b, g in (kept < sizes).nonzero().tolist():
@@ -56,9 +70,7 @@ def select(
         where = np.flatnonzero(groups[b].numpy() == g)
         piece = torch.from_numpy(values[b].numpy().take(where))
         penalty[b] += weigh(keep[b].numpy(), where, piece, kept[b, g : g + 1], temperature)
-    sums = torch.stack([(row * weight).sum() for row, weight in zip(values, keep, strict=True)])
-    value = (sums - penalty.to(sums.dtype)) / total.clamp(min=1)
-    return Selection(keep, total.to(values.dtype), value + 0 * values.sum(1))
+    return keep, penalty
 
 
 def _hard(keep: np.ndarray, where: np.ndarray, piece: Tensor, m: Tensor, temperature: float) -> float:
