@@ -5,7 +5,10 @@ from segkit._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "coarse": ["coarse_labels", "coarse_mean"],
+        "contours": ["band_width_mm", "with_distances"],
         "contrastive": ["circle", "info_nce", "lifted_structure", "multi_similarity", "sup_con"],
+        "sampling": ["POLICIES", "VoxelSample", "VoxelSampler"],
         "tuples": ["MINING", "TripletPairLoss", "TupleTerms", "Triplets", "mine", "triplet_pair"],
     },
 )

@@ -1,0 +1,196 @@
+r"""Which voxels enter the metric loss: a bounded number per class and volume, drawn anew in every step.
+
+With $\phi_k$ the signed distance to the contour of structure k, a voxel of class k lies in the band if
+$|\phi_k| \le b$; a voxel of the background does if that holds for any structure. Where the paper's branch
+draws its voxels is not known; three policies are offered, and "contour" is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from segkit.errors import ConfigError, DataError, unknown_name
+from segkit.losses.inputs import IGNORE
+
+POLICIES = ("random", "contour", "error")
+_FEW = 8
+"""Pools of more than so many times what is drawn are drawn from without a permutation of all of them."""
+
+
+@dataclass(frozen=True)
+class VoxelSample:
+    """Drawn voxels of a batch.
+
+    Attributes:
+        image: int64, shape `(M,)`: row of the batch.
+        voxel: int64, `(M,)`: place in the flattened grid of that image.
+        labels: int64, `(M,)`: class, never IGNORE.
+    """
+
+    image: Tensor
+    voxel: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class VoxelSampler:
+    """Draws voxels of every class that is present in an image, in random order.
+
+    Args:
+        policy: "random": evenly from each class. "contour": a share from the band, the rest from what
+            remains of the class. "error": half of them where the segmentation is wrong now, half where it is
+            right, as the anchors of [wang2021pixelcontrast].
+        per_class: voxels per class and volume; one number, or one for each class (0 never draws it).
+        band_mm: b > 0, in the unit of the distances; see `band_width_mm`.
+        band_share: share of the band under "contour", in [0, 1].
+
+    Without replacement as far as a class has enough voxels, otherwise some come several times, so that every
+    class that is present has exactly its number. If one of the two parts of a class is too small, the other
+    gives more.
+
+    Raises:
+        ConfigError: an unknown policy, a number of voxels that leaves no pair, a width or share out of range.
+
+    Example:
+        >>> labels = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1]])
+        >>> sampler = VoxelSampler("random", per_class=2)
+        >>> sample = sampler(labels, generator=torch.Generator().manual_seed(0))
+        >>> sample.labels.sort().values
+        tensor([0, 0, 1, 1])
+    """
+
+    policy: str = "contour"
+    per_class: int | Sequence[int] = 128
+    band_mm: float = 4.0
+    band_share: float = 0.75
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise unknown_name("sampling policy", self.policy, POLICIES)
+        numbers = [self.per_class] if isinstance(self.per_class, int) else list(self.per_class)
+        if not numbers or any(n < 2 for n in numbers if n != 0) or not any(numbers):
+            raise ConfigError(
+                f"a tuple needs two voxels of a class: per_class must be 2 or more, got {self.per_class}"
+            )
+        if not (self.band_mm > 0 and 0 <= self.band_share <= 1):
+            raise ConfigError(
+                f"band_mm must be positive and band_share in [0, 1], got {self.band_mm} and {self.band_share}"
+            )
+
+    def __call__(
+        self,
+        labels: Tensor,
+        *,
+        generator: torch.Generator,
+        distance_mm: Tensor | None = None,
+        prediction: Tensor | None = None,
+        valid: Tensor | None = None,
+    ) -> VoxelSample:
+        """Draw from the labels of a batch.
+
+        Args:
+            labels: integers, shape `(B, *S)`; voxels labelled IGNORE = −1 are never drawn.
+            generator: where every number is drawn from, on the device of the labels.
+            distance_mm: signed distances, `(B, K − 1, *S)`; needed by "contour". See `with_distances`.
+            prediction: classes that the segmentation says now, `(B, *S)`; needed by "error".
+            valid: bool, `(B, *S)`; False is never drawn.
+
+        Returns:
+            The sample. A class that an image does not have gives no voxels of that image.
+
+        Raises:
+            DataError: what the policy needs is missing, or a shape does not fit.
+        """
+        b = len(labels)
+        rows = labels.reshape(b, -1)
+        if valid is not None:
+            rows = rows.masked_fill(~valid.reshape(b, -1), IGNORE)
+        preferred = self._preferred(labels, rows, distance_mm, prediction)
+        found: list[tuple[int, Tensor]] = []
+        for i in range(b):
+            for k, n in self._budget(rows[i]):
+                own = rows[i] == k
+                found.append((i, self._draw(own, None if preferred is None else preferred[i], n, generator)))
+        if not found:
+            nothing = torch.zeros(0, dtype=torch.int64, device=labels.device)
+            return VoxelSample(nothing, nothing, nothing)
+        voxel = torch.cat([drawn for _, drawn in found])
+        image = torch.cat([torch.full_like(drawn, i) for i, drawn in found])
+        order = torch.randperm(len(voxel), generator=generator, device=generator.device).to(labels.device)
+        image, voxel = image[order], voxel[order]
+        return VoxelSample(image, voxel, rows[image, voxel].long())
+
+    def _budget(self, row: Tensor) -> list[tuple[int, int]]:
+        """Classes that are present, and how many voxels of each."""
+        counts = torch.bincount(row.long() - IGNORE).tolist()  # many times faster than `unique`
+        present = [k + IGNORE for k, count in enumerate(counts) if count and k + IGNORE != IGNORE]
+        if isinstance(self.per_class, int):
+            return [(k, self.per_class) for k in present]
+        if present and present[-1] >= len(self.per_class):
+            raise DataError(
+                f"class {present[-1]} has no budget: per_class gives {len(self.per_class)} numbers, one for "
+                "each class from 0 on"
+            )
+        return [(k, self.per_class[k]) for k in present if self.per_class[k]]
+
+    def _preferred(
+        self, labels: Tensor, rows: Tensor, distance_mm: Tensor | None, prediction: Tensor | None
+    ) -> Tensor | None:
+        """Voxels of the first part, `(B, N)`: those in the band, or those that are wrong."""
+        if self.policy == "random":
+            return None
+        if self.policy == "error":
+            if prediction is None or prediction.shape != labels.shape:
+                raise DataError(
+                    f"the policy 'error' needs predicted classes of the shape {tuple(labels.shape)} of the "
+                    f"labels, got {None if prediction is None else tuple(prediction.shape)}"
+                )
+            return prediction.reshape(rows.shape) != rows
+        if distance_mm is None or distance_mm.shape[2:] != labels.shape[1:] or len(distance_mm) != len(rows):
+            raise DataError(
+                "the policy 'contour' needs 'distance_mm' of shape (B, K − 1, *S) for labels of shape "
+                f"{tuple(labels.shape)}, got {None if distance_mm is None else tuple(distance_mm.shape)}: "
+                "pass the cases through with_distances() and name 'distance_mm' among the keys of the batches"
+            )
+        # In the background the smallest of all counts, in structure k its own, which is minus the depth.
+        flat = distance_mm.flatten(2)
+        nearest = flat.amin(1)
+        for k in range(1, flat.shape[1] + 1):
+            nearest = torch.where(rows == k, -flat[:, k - 1], nearest)
+        return nearest <= self.band_mm
+
+    def _draw(self, own: Tensor, preferred: Tensor | None, n: int, generator: torch.Generator) -> Tensor:
+        if preferred is None:
+            return _distinct(own.nonzero()[:, 0], n, generator)
+        first, second = (own & preferred).nonzero()[:, 0], (own & ~preferred).nonzero()[:, 0]
+        share = 0.5 if self.policy == "error" else self.band_share
+        wanted = round(share * n)
+        wanted = min(wanted, len(first)) if len(second) else n
+        wanted = max(wanted, n - len(second)) if len(first) else 0
+        parts = ((first, wanted), (second, n - wanted))
+        return torch.cat([_distinct(pool, many, generator) for pool, many in parts])
+
+
+def _distinct(pool: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """n of the pool: different ones if it has as many, else all of them as often as it takes."""
+    size, device = len(pool), generator.device
+    if n == 0:
+        return pool[:0]
+    if size > _FEW * n:
+        # Of twice as many draws, nearly all are different; a permutation of a large pool would cost more.
+        drawn = torch.randint(size, (2 * n,), generator=generator, device=device)
+        values, inverse = drawn.unique(return_inverse=True)
+        if len(values) >= n:
+            first = torch.full_like(values, len(drawn)).scatter_reduce_(
+                0, inverse, torch.arange(len(drawn), device=device), "amin"
+            )
+            return pool[drawn[first.sort().values[:n]].to(pool.device)]
+    turns = [torch.randperm(size, generator=generator, device=device) for _ in range(-(-n // size))]
+    return pool[torch.cat(turns)[:n].to(pool.device)]
