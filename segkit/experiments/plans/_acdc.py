@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segkit.data import Case, crop_or_pad, load, resize, z_score
+from segkit.data import Case, corrupt_labels, crop_or_pad, load, resize, z_score
 from segkit.data.slicing import slices
+from segkit.errors import DataError
+from segkit.experiments.plan import Setting
 from segkit.train import Supervised, one_cycle
 
 FRAME = 160
@@ -17,6 +19,9 @@ FRAME = 160
 
 GRID = 80
 """Pixels in the plane as the nets see it: blocks of two by two, averaged."""
+
+HEART_FRAME, HEART_GRID = 128, 64
+"""The same two for frames centred on the heart, as a first stage that never errs would centre them."""
 
 TRAINING: dict[str, Any] = {"schedule": one_cycle, "clip": 12.0}
 """Options of the Trainer common to all experiments on this set; AdamW is its default."""
@@ -40,6 +45,39 @@ def prepare(name: str) -> list[Case]:
 def _coarse(case: Case) -> Case:
     depth = case.shape[0]
     return resize(crop_or_pad(case, (depth, FRAME, FRAME), pad_label=0), (depth, GRID, GRID))
+
+
+def around_heart(name: str) -> list[Case]:
+    """Volumes as z-scores in a frame centred on the labelled heart, on a coarser grid.
+
+    Where the frame is comes from the labels, in every part of the split alike: the experiments ask about
+    the second of two stages. It cuts off less than 0.1 % of the labelled pixels of the set, all in a few
+    large hearts.
+    """
+    return [_heart_frame(z_score(case).with_(meta={})) for case in load(name)]
+
+
+def _heart_frame(case: Case) -> Case:
+    if case.label is None:
+        raise DataError(f"case {case.id} has no label to centre the frame on")
+    inside = torch.nonzero(case.label > 0)[:, 1:]
+    middle = (inside.amin(0) + inside.amax(0)) / 2
+    depth = case.shape[0]
+    frame = (depth, HEART_FRAME, HEART_FRAME)
+    framed = crop_or_pad(case, frame, centre=((depth - 1) / 2, *middle.tolist()), pad_label=0)
+    return resize(framed, (depth, HEART_GRID, HEART_GRID))
+
+
+def noisy_slices(case: Case, generator: torch.Generator, setting: Setting) -> Case:
+    """Faults of `setting["noise"]` in the labels of each slice, every structure of it at `setting["rate"]`.
+
+    Setting "noise" to "none" changes nothing. Displacements are at most (for "jitter": have a standard
+    deviation of) three pixels of the grid that the nets see.
+    """
+    if case.label is None or setting["noise"] == "none":
+        return case
+    planes = [corrupt_labels(plane, setting["noise"], setting["rate"], generator) for plane in case.label]
+    return case.with_(label=torch.stack(planes))
 
 
 def every_other(case: Case, *, first: int, group: str) -> Case:
