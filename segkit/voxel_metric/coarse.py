@@ -55,4 +55,4 @@ def coarse_mean(maps: Tensor, stride: Sequence[int]) -> Tensor:
         return maps
     pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[maps.ndim - 3]
     size = tuple(stride)
-    return pool(maps, size, size, ceil_mode=True, count_include_pad=False)
+    return pool(maps, size, size, ceil_mode=True)
