@@ -11,6 +11,9 @@ from segkit.errors import DataError
 SOFT = (-200.0, 200.0)
 """HU of fat, water, muscle, blood and most contrast medium: some of it is in every CT of a patient."""
 
+LEAST_SOFT = 0.01
+"""Least share of soft tissue in a scan; in head-and-neck arrays that are mostly air it is 0.06 to 0.10."""
+
 _SAMPLE = 2_000_000
 
 
@@ -35,7 +38,7 @@ def hounsfield(case: Case) -> NDArray[np.float32]:
     # Every n-th voxel is enough to see whether there is soft tissue; the step must not hit one column only.
     some = values.ravel()[:: max(1, values.size // _SAMPLE) | 1]
     soft = float(((some >= SOFT[0]) & (some <= SOFT[1])).mean())
-    if high - low < 200 or low > -50 or soft < 0.002:
+    if high - low < 200 or low > -50 or soft < LEAST_SOFT:
         raise DataError(
             f"case {case.id}: intensities from {low:g} to {high:g} with {100 * soft:.1f} % between "
             f"{SOFT[0]:g} and {SOFT[1]:g} are not Hounsfield units: undo normalisation, subtract the offset "

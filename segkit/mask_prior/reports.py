@@ -41,7 +41,7 @@ class MaskReport:
         removed_components: connected parts that were taken for something else (couch, tubes, metal).
         removed_share: of the voxels that were found first, those that are not in the mask, in [0, 1].
         cut: side of the image → share of that face which is mask, where any is: there the field of view ends
-            inside the structure.
+            inside the structure. Padded axial slices, all of one value, are not part of the image.
         edge: share of the image's border that is mask, the first and last axial slice left aside.
 
     Example:
@@ -125,17 +125,32 @@ def as_mask(
     count = int(voxels.sum())
     volume = None if case.spacing_mm is None else count * float(np.prod(case.spacing_mm)) / 1000
     lost = 0.0 if found is None else float((found & ~voxels).sum()) / max(1, int(found.sum()))
-    cut, border = {}, []
+    cut, border, across = {}, [], slice_axis(case)
     for axis, sides in enumerate(side_names(case)):
-        for end, side in zip((0, -1), sides, strict=True):
+        ends = (0, -1) if axis != across else _scanned(case, axis)
+        for end, side in zip(ends, sides, strict=True):
             face = voxels.take(end, axis=axis)
             if face.any():
                 cut[side] = float(face.mean())
-            if axis != slice_axis(case):
+            if axis != across:
                 border.append(face.ravel())
     edge = float(np.concatenate(border).mean())
     report = MaskReport(name, origin, count / voxels.size, volume, removed, lost, cut, edge)
     return Mask(torch.from_numpy(voxels), report)
+
+
+def _scanned(case: Case, axis: int) -> tuple[int, int]:
+    """The first and last slice that shows something: arrays are padded where nothing was scanned."""
+    image = case.image[0].numpy()
+    n = image.shape[axis]
+
+    def shows(i: int) -> bool:
+        plane = image.take(i, axis=axis)
+        return bool(plane.max() > plane.min())
+
+    first = next((i for i in range(n) if shows(i)), 0)
+    last = next((i for i in reversed(range(n)) if shows(i)), n - 1)
+    return first, last
 
 
 def side_names(case: Case) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ def torso_phantom(
     metal: bool = False,
     noise_hu: float = 25.0,
     tissue: float = 1.0,
+    lungs: bool = True,
     offset_mm: Sequence[float] = (0.0, 0.0, 0.0),
     seed: int = 0,
 ) -> Case:
@@ -40,6 +41,7 @@ def torso_phantom(
         metal: a port of 3000 HU below the skin and one in the air beside the body.
         noise_hu: standard deviation of white noise.
         tissue: factor on the HU of soft tissue.
+        lungs: with lungs; False fills them with soft tissue.
         offset_mm: moves patient and couch within the field of view.
         seed: of the noise.
 
@@ -60,16 +62,16 @@ def torso_phantom(
     width = 170 + np.float32(0.12) * np.clip(z, -120, 120)
     depth = width * np.float32(110 / 170)
     body = _ellipse(x, y, 0, 0, width, depth) < 1
-    lungs = (_ellipse(x, y, -72, -8, 44, 56) < 1) | (_ellipse(x, y, 72, -8, 44, 56) < 1)
-    lungs = np.broadcast_to(lungs, body.shape) & body
-    spine = _ellipse(x, y, 0, 66, 20, 18) < 1
-    spine = np.broadcast_to(spine, body.shape) & body
+    air = (_ellipse(x, y, -72, -8, 44, 56) < 1) | (_ellipse(x, y, 72, -8, 44, 56) < 1)
+    air = np.broadcast_to(air, body.shape) & body & lungs
+    spine = _inside(_ellipse(x, y, 0, 66, 20, 18), body)
 
     image = np.full(body.shape, -1000, np.float32)
     image[body] = 40 * tissue
     fat = body & (_ellipse(x, y, 0, 0, width - 14, depth - 14) >= 1)
     image[fat] = -100 * tissue
-    image[lungs] = -820
+    image[_inside(_ellipse(x, y, 0, 30, 16, 10), body)] = -100 * tissue
+    image[air] = -820
     image[spine] = 500
     for solid, value in _disturbances(x, y, z, couch_gap_mm, tube=tube, metal=metal):
         image[solid & ((image == -1000) | (value > 2000))] = value
@@ -78,13 +80,17 @@ def torso_phantom(
         for part in image:  # slice by slice: noise for the whole volume would double its memory
             part += noise_hu * random.standard_normal(part.shape, dtype=np.float32)
     label = body.astype(np.int64)
-    label[lungs], label[spine] = 2, 3
+    label[air], label[spine] = 2, 3
 
     affine = np.eye(4)
     affine[:3, :3] = [[0, 0, -spacing_mm[2]], [0, -spacing_mm[1], 0], [-spacing_mm[0], 0, 0]]
     name = f"torso-{seed}"
     step = tuple(float(s) for s in spacing_mm)
     return Case(torch.from_numpy(image)[None], torch.from_numpy(label), step, affine, name, name, CLASSES)
+
+
+def _inside(ellipse: Field, body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.broadcast_to(ellipse < 1, body.shape) & body
 
 
 def _ellipse(x: Field, y: Field, cx: float, cy: float, rx: Field | float, ry: Field | float) -> Field:
