@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
         ],
         "reporting": ["SelectionReport"],
         "rules": ["Count", "EqualCounts", "PerClass", "Share", "Spread"],
+        "smoothings": ["gated_top_k_mean", "quadratic_top_k_mean", "tilted_mean"],
         "top_k_sigma": ["TopKSigmaLoss", "Weights"],
         "warming": ["Warmup"],
     },
