@@ -122,7 +122,9 @@ class TopKSigmaLoss(nn.Module):
         rows, size, ramp = self._inputs(logits, labels, valid, progress)
         trims = self.image_loss.voxels.trims(ramp)
         if rows.counts is None and not trims and self.top_images.takes_all(len(labels)):
-            return self.image_loss.plain(rows, size).to(logits.dtype)
+            plain = self.image_loss.plain(rows, size)
+            if plain.isfinite():  # if not, what follows names the image
+                return plain.to(logits.dtype)
         losses, chosen = self.image_loss(rows, size, ramp=ramp)
         return self.top_images(losses, chosen.kept > 0).to(logits.dtype)
 
