@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Literal, NamedTuple
 
 from torch import nn
 
-from segkit.errors import unknown_name
 from segkit.loss_envelope import (
     EqualCounts,
     FocalLoss,
@@ -21,70 +19,111 @@ from segkit.loss_envelope import (
     TopKSigmaLoss,
     Warmup,
 )
+from segkit.loss_envelope.rules import Sigma
 from segkit.losses import CrossEntropyLoss, SoftDiceLoss
 
-Terms = dict[str, nn.Module]
+DiceOn = Literal["all", "kept"]
 
-START = (0.1, 0.2)
-"""Shares of the training between which trimming sets in."""
+Terms = dict[str, nn.Module]
+"""Named losses; `Supervised` minimises their sum."""
 
 
 def plain() -> Terms:
-    """Cross-entropy."""
-    return {"entropy": CrossEntropyLoss(), "dice": SoftDiceLoss()}
+    """Cross-entropy and soft Dice."""
+    return peer(CrossEntropyLoss())
 
 
-def weighted(knob: float, *, classes: int) -> Terms:
-    """Cross-entropy in which every structure weighs `knob` times as much as the background."""
-    return {"entropy": CrossEntropyLoss(class_weight=[1.0] + [knob] * (classes - 1)), "dice": SoftDiceLoss()}
-
-
-def peer(knob: float, *, build: Callable[[float], nn.Module]) -> Terms:
+def peer(loss: nn.Module) -> Terms:
     """Another loss per voxel in place of cross-entropy."""
-    return {"entropy": build(knob), "dice": SoftDiceLoss()}
+    return {"entropy": loss, "dice": SoftDiceLoss()}
 
 
-def envelope(knob: float, *, rule: str, smooth: bool = False, **options: Any) -> Terms:
-    """The envelope, with soft Dice in it.
+def envelope(
+    sigma: Sigma,
+    *,
+    top_k: float = 1.0,
+    smooth: bool = False,
+    dice_on: DiceOn = "kept",
+    start: tuple[float, float] = (0.1, 0.2),
+) -> Terms:
+    """The envelope, hard or with a logistic selection at both levels; soft Dice is in it.
 
     Args:
-        knob: the number of the rule; for "images" the share of the images that is kept.
-        rule: one of `_SIGMA`; "images" drops no voxel, and "background" trims class 0 alone.
-        smooth: logistic selection at both levels in place of the hard one.
-        options: of `TopKSigmaLoss`.
+        sigma: what is dropped.
+        top_k: share of the images that is kept.
+        smooth: logistic selection, of voxels (T = 0.1) and of images.
+        dice_on: which voxels soft Dice sees.
+        start: shares of the training between which trimming sets in.
     """
-    if rule not in _SIGMA:
-        raise unknown_name("rule", rule, _SIGMA)
-    soft: dict[str, Any] = {"temperature_voxel": 0.1 * smooth, "temperature_image": "mad" if smooth else 0.0}
-    chosen: dict[str, Any] = {"top_k": knob} if rule == "images" else {}
     loss = TopKSigmaLoss(
-        sigma=_SIGMA[rule](knob), warmup=Warmup(*START), **{"dice_on": "kept", **soft, **chosen, **options}
+        sigma=sigma,
+        top_k=top_k,
+        temperature_voxel=0.1 if smooth else 0.0,
+        temperature_image="mad" if smooth else 0.0,
+        dice_on=dice_on,
+        warmup=Warmup(*start),
     )
     return {"envelope": loss}
 
 
-_SIGMA: dict[str, Callable[[float], Any]] = {
-    "share": float,
-    "background": lambda share: {0: float(share)},
-    "equal": EqualCounts,
-    "spread": Spread,
-    "spread_background": lambda factor: {0: Spread(factor)},
-    "images": lambda _: 0.0,
-}
+class Candidate(NamedTuple):
+    """A loss with one number to choose.
 
-LOSSES: dict[str, tuple[str, Callable[..., Terms], tuple[float, float, float]]] = {
-    "weighted": ("cross-entropy, structures weigh {} times as much", weighted, (2.0, 4.0, 8.0)),
-    "focal": ("focal loss, γ = {}", partial(peer, build=lambda g: FocalLoss(gamma=g)), (1.0, 2.0, 4.0)),
-    "ohem": ("OHEM, at least {} of the voxels", partial(peer, build=lambda s: OHEMLoss(keep=s)), (0.1, 0.2, 0.5)),
-    "hardest": ("the hardest {} of the voxels", partial(peer, build=lambda s: TopKCrossEntropyLoss(share=s)), (0.1, 0.2, 0.5)),
-    "gce": ("generalized cross-entropy, q = {}", partial(peer, build=lambda q: GeneralizedCELoss(q=q)), (0.3, 0.5, 0.7)),
-    "sce": ("symmetric cross-entropy, β = {}", partial(peer, build=lambda b: SymmetricCELoss(alpha=1.0, beta=b)), (0.1, 0.3, 1.0)),
-    "t_loss": ("T-loss, ν = {} at the start", partial(peer, build=lambda nu: TLoss(nu=nu)), (1.0, 10.0, 100.0)),
-    "share": ("trimmed: {} of each class", partial(envelope, rule="share"), (0.02, 0.05, 0.1)),
-    "background": ("trimmed: {} of the background", partial(envelope, rule="background"), (0.02, 0.05, 0.1)),
-    "equal": ("trimmed: {} of the smallest class from each", partial(envelope, rule="equal"), (0.1, 0.2, 0.4)),
-    "spread": ("trimmed: beyond {} sd of each class", partial(envelope, rule="spread"), (0.5, 1.0, 2.0)),
-    "spread_background": ("trimmed: beyond {} sd of the background", partial(envelope, rule="spread_background"), (0.5, 1.0, 2.0)),
-    "images": ("the {} of the images with the largest loss", partial(envelope, rule="images"), (0.25, 0.5, 0.75)),
-}  # fmt: skip
-"""Name → words with a gap for the knob, builder of the terms, and the three values of the knob to choose from."""
+    Attributes:
+        words: what a legend calls it, with a gap for the number.
+        build: its terms, from that number (and options that only some have).
+        knobs: the three values that the number may have.
+    """
+
+    words: str
+    build: Callable[..., Terms]
+    knobs: tuple[float, float, float]
+
+
+SHARES, SPREADS = (0.02, 0.05, 0.1), (0.5, 1.0, 2.0)
+
+LOSSES: dict[str, Candidate] = {
+    "weighted": Candidate(
+        "cross-entropy, structures weigh {} times as much",
+        lambda weight, *, classes: peer(CrossEntropyLoss(class_weight=[1.0] + [weight] * (classes - 1))),
+        (2.0, 4.0, 8.0),
+    ),
+    "focal": Candidate("focal loss, γ = {}", lambda gamma: peer(FocalLoss(gamma=gamma)), (1.0, 2.0, 4.0)),
+    "ohem": Candidate(
+        "OHEM, {} of the voxels or more", lambda share: peer(OHEMLoss(keep=share)), (0.1, 0.2, 0.5)
+    ),
+    "hardest": Candidate(
+        "the hardest {} of the voxels", lambda share: peer(TopKCrossEntropyLoss(share=share)), (0.1, 0.2, 0.5)
+    ),
+    "gce": Candidate(
+        "generalized cross-entropy, q = {}", lambda q: peer(GeneralizedCELoss(q=q)), (0.3, 0.5, 0.7)
+    ),
+    "sce": Candidate(
+        "symmetric cross-entropy, β = {}",
+        lambda beta: peer(SymmetricCELoss(alpha=1.0, beta=beta)),
+        (0.1, 0.3, 1.0),
+    ),
+    "t_loss": Candidate("T-loss, ν = {} at the start", lambda nu: peer(TLoss(nu=nu)), (1.0, 10.0, 100.0)),
+    "share": Candidate("trimmed: {} of each class", envelope, SHARES),
+    "background": Candidate(
+        "trimmed: {} of the background", lambda share, **more: envelope({0: share}, **more), SHARES
+    ),
+    "equal": Candidate(
+        "trimmed: {} of the smallest class from each",
+        lambda share, **more: envelope(EqualCounts(share), **more),
+        (0.1, 0.2, 0.4),
+    ),
+    "spread": Candidate(
+        "trimmed: beyond {} sd of each class", lambda c, **more: envelope(Spread(c), **more), SPREADS
+    ),
+    "spread_background": Candidate(
+        "trimmed: beyond {} sd of the background",
+        lambda c, **more: envelope({0: Spread(c)}, **more),
+        SPREADS,
+    ),
+    "images": Candidate(
+        "the {} of the images with the largest loss",
+        lambda share, **more: envelope(0.0, top_k=share, **more),
+        (0.25, 0.5, 0.75),
+    ),
+}

@@ -39,13 +39,13 @@ def method(
         terms = plain()
     else:
         more = {"classes": draw.n_classes} if loss == "weighted" else options
-        terms = LOSSES[loss][1](knob, **more)
+        terms = LOSSES[loss].build(knob, **more)
     return acdc.SliceWise(draw.module(build), terms)
 
 
 def arm(loss: str, knob: float, **options: Any) -> Arm:
     """An arm in the words of `LOSSES`."""
-    return Arm(LOSSES[loss][0].format(f"{knob:g}"), partial(method, loss=loss, knob=knob, **options))
+    return Arm(LOSSES[loss].words.format(f"{knob:g}"), partial(method, loss=loss, knob=knob, **options))
 
 
 PLAIN = Arm("cross-entropy", method)
@@ -67,6 +67,17 @@ def labels(noise: str, rate: float = 0.0) -> dict[str, Any]:
     return {"n_labelled": PATIENTS, "noise": noise, "rate": rate}
 
 
+FORMS: dict[str, dict[str, Any]] = {
+    "Dice on all": {"dice_on": "all"},
+    "early": {"start": (0.0, 0.1)},
+    "late": {"start": (0.3, 0.4)},
+    "κ = 0.5": {"top_k": 0.5},
+    "κ = 0.75": {"top_k": 0.75},
+    "smooth": {"smooth": True},
+    "smooth, κ = 0.5": {"smooth": True, "top_k": 0.5},
+}
+"""Changes to an arm that trims, one at a time."""
+
 PLANS = {
     "choices": Plan(
         experiment="choices",
@@ -77,6 +88,24 @@ PLANS = {
                 f"{loss} {knob:g}": arm(loss, knob)
                 for loss, (_, _, knobs) in LOSSES.items()
                 for knob in knobs
+            },
+        },
+        settings=(labels("drop", 0.8), labels("none")),
+        draws=range(100, 102),
+        part="validation",
+        **COMMON,
+    ),
+    "forms": Plan(
+        experiment="forms",
+        question="Which form of the envelope? Start, scope of Dice, both levels; and a heavier control.",
+        arms={
+            "plain": PLAIN,
+            "weighted 16": arm("weighted", 16.0),
+            "weighted 32": arm("weighted", 32.0),
+            **{
+                f"{loss} {knob:g}, {name}": arm(loss, knob, **options)
+                for loss, knob in (("background", 0.05), ("spread_background", 1.0), ("share", 0.05))
+                for name, options in FORMS.items()
             },
         },
         settings=(labels("drop", 0.8), labels("none")),
