@@ -97,14 +97,14 @@ PLANS = {
     ),
     "forms": Plan(
         experiment="forms",
-        question="Which form of the envelope? Start, scope of Dice, both levels; and a heavier control.",
+        question="Which form of the envelope? Start, scope of Dice, both levels; and the control with heavier weights.",
         arms={
             "plain": PLAIN,
-            "weighted 16": arm("weighted", 16.0),
-            "weighted 32": arm("weighted", 32.0),
+            **{f"weighted {weight:g}": arm("weighted", weight) for weight in (6.0, 12.0, 16.0, 24.0, 32.0)},
+            **{f"gce {q:g}": arm("gce", q) for q in (0.8, 0.9)},
             **{
                 f"{loss} {knob:g}, {name}": arm(loss, knob, **options)
-                for loss, knob in (("background", 0.05), ("spread_background", 1.0), ("share", 0.05))
+                for loss, knob in (("background", 0.05), ("spread_background", 1.0))
                 for name, options in FORMS.items()
             },
         },
