@@ -57,6 +57,19 @@ def around_heart(name: str) -> list[Case]:
     return [_heart_frame(z_score(case).with_(meta={})) for case in load(name)]
 
 
+INVERTED = "/inverted"
+"""In the id of a volume whose bright tissue is dark and whose dark tissue is bright."""
+
+
+def in_two_contrasts(name: str) -> list[Case]:
+    """`around_heart`, and every volume a second time with its intensities negated."""
+    return [
+        each
+        for case in around_heart(name)
+        for each in (case, case.with_(image=-case.image, id=case.id + INVERTED))
+    ]
+
+
 def _heart_frame(case: Case) -> Case:
     if case.label is None:
         raise DataError(f"case {case.id} has no label to centre the frame on")

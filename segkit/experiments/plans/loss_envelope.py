@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from torch import nn
 
 from segkit.data import Augment, WholeBatches
 from segkit.experiments.draw import Draw
 from segkit.experiments.plan import Arm, Plan
 from segkit.experiments.plans import _acdc as acdc
-from segkit.experiments.plans._envelope import LOSSES, plain
+from segkit.experiments.plans import _hc18 as hc18
+from segkit.experiments.plans._envelope import LOSSES, Terms, plain
 from segkit.nets import UNet, ViTSegmenter
+from segkit.train import Method, Supervised
 
 PATIENTS, SLICES = 12, 60
 """Few images, as the paper has it: of so many patients, so many slices."""
 
+WIDTHS = (8, 16, 32, 64)
+"""Channels of the U-Net, one convolution per level."""
+
 UPDATES = 400
+"""Where the Dice of validation cases has nearly stopped rising on clean labels; see `plateau`."""
+
 RATE = 5e-3
 """Learning rate of the U-Net at the top of the cycle."""
 
@@ -30,22 +41,61 @@ def training_slices(draw: Draw, *, slices: int = SLICES, batch_size: int = 8) ->
 def method(
     draw: Draw, *, loss: str = "plain", knob: float = 0.0, net: str = "unet", **options: Any
 ) -> acdc.SliceWise:
-    """A 2-D net under one of the losses."""
-    build = {
-        "unet": partial(UNet, 2, 1, draw.n_classes, (8, 16, 32, 64), convs=1),
-        "vit": partial(ViTSegmenter, 2, 1, draw.n_classes, acdc.HEART_GRID, feature_size=4),
-    }[net]
+    """A 2-D net for volumes, under one of the losses."""
+    build: Callable[[], nn.Module] = partial(UNet, 2, 1, draw.n_classes, WIDTHS, convs=1)
+    if net == "vit":
+        build = partial(ViTSegmenter, 2, 1, draw.n_classes, acdc.HEART_GRID, feature_size=4)
+    return acdc.SliceWise(draw.module(build), terms(loss, knob, draw.n_classes, options))
+
+
+def whole_image(draw: Draw, *, loss: str = "plain", knob: float = 0.0, **options: Any) -> Supervised:
+    """The same U-Net for images."""
+    net = draw.module(partial(UNet, 2, 1, draw.n_classes, WIDTHS, convs=1))
+    return Supervised(net, terms(loss, knob, draw.n_classes, options))
+
+
+def terms(loss: str, knob: float, classes: int, options: dict[str, Any]) -> Terms:
+    """A loss by name; "plain" has no knob."""
     if loss == "plain":
-        terms = plain()
-    else:
-        more = {"classes": draw.n_classes} if loss == "weighted" else options
-        terms = LOSSES[loss].build(knob, **more)
-    return acdc.SliceWise(draw.module(build), terms)
+        return plain()
+    return LOSSES[loss].build(knob, **({"classes": classes} if loss == "weighted" else options))
 
 
-def arm(loss: str, knob: float, **options: Any) -> Arm:
-    """An arm in the words of `LOSSES`."""
-    return Arm(LOSSES[loss].words.format(f"{knob:g}"), partial(method, loss=loss, knob=knob, **options))
+def training_images(draw: Draw, *, batch_size: int = 8) -> WholeBatches:
+    """Ultrasound images, turned and scaled a little each time."""
+    augment = Augment(rotate_deg=20, scale=0.15)
+    return WholeBatches(draw.train, batch_size=batch_size, seed=draw.seed("batches"), augment=augment)
+
+
+def rare_slices(
+    draw: Draw, *, slices: int = SLICES, rare: int = SLICES // 10, batch_size: int = 8
+) -> WholeBatches:
+    """As `training_slices`, but `rare` of them with inverted contrast."""
+    planes = acdc.slices_of(draw.train)
+    planes = acdc.choose(planes, len(planes), draw.generator("slices"))
+    common = [plane for plane in planes if acdc.INVERTED not in plane.id]
+    unusual = [plane for plane in planes if acdc.INVERTED in plane.id]
+    augment = Augment(rotate_deg=20, scale=0.15)
+    return WholeBatches(
+        common[: slices - rare] + unusual[:rare],
+        batch_size=batch_size,
+        seed=draw.seed("batches"),
+        augment=augment,
+    )
+
+
+class Choice(NamedTuple):
+    """A loss, its number, and what else it is told."""
+
+    loss: str
+    knob: float
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def arm(self, build: Callable[..., Method] = method, **more: Any) -> Arm:
+        """An arm in the words of `LOSSES`."""
+        words = [LOSSES[self.loss].words.format(f"{self.knob:g}")]
+        words += [f"{name} {value}" for name, value in self.options.items()]
+        return Arm(", ".join(words), partial(build, loss=self.loss, knob=self.knob, **self.options, **more))
 
 
 PLAIN = Arm("cross-entropy", method)
@@ -67,6 +117,30 @@ def labels(noise: str, rate: float = 0.0) -> dict[str, Any]:
     return {"n_labelled": PATIENTS, "noise": noise, "rate": rate}
 
 
+CHOSEN = {
+    "weighted": Choice("weighted", 8.0),
+    "focal": Choice("focal", 2.0),
+    "ohem": Choice("ohem", 0.5),
+    "hardest": Choice("hardest", 0.5),
+    "gce": Choice("gce", 0.7),
+    "sce": Choice("sce", 1.0),
+    "t_loss": Choice("t_loss", 1.0),
+    "share": Choice("share", 0.05),
+    "equal": Choice("equal", 0.1),
+    "background": Choice("background", 0.05),
+    "adaptive": Choice("spread_background", 1.0),
+    "images": Choice("images", 0.5),
+    "both": Choice("background", 0.05, {"top_k": 0.5}),
+    "both, smooth": Choice("background", 0.05, {"top_k": 0.5, "smooth": True}),
+}
+"""Each loss with the value that had the highest validation Dice under dropped parts (`choices`, `forms`)."""
+
+DROPPED = labels("drop", 0.8)
+METRICS = ("dice", "hd95_mm", "band_dice", "volume_error")
+
+WEIGHTS = (6.0, 12.0, 16.0, 24.0, 32.0)
+"""More values for the control that could explain a gain of trimming away."""
+
 FORMS: dict[str, dict[str, Any]] = {
     "Dice on all": {"dice_on": "all"},
     "early": {"start": (0.0, 0.1)},
@@ -79,13 +153,117 @@ FORMS: dict[str, dict[str, Any]] = {
 """Changes to an arm that trims, one at a time."""
 
 PLANS = {
+    "plateau": Plan(
+        experiment="plateau",
+        question="From how many updates on does more training change nothing, with right and wrong labels?",
+        arms={"plain": PLAIN, "background": CHOSEN["background"].arm()},
+        settings=tuple(
+            {**setting, "updates": updates}
+            for setting in (labels("none"), DROPPED)
+            for updates in (100, 200, 400, 800, 1600)
+        ),
+        draws=5,
+        **COMMON,
+    ),
+    "noise": Plan(
+        experiment="noise",
+        question="Which loss bears labels that lack parts, and what does it cost where they lack none?",
+        arms={"plain": PLAIN, **{name: choice.arm() for name, choice in CHOSEN.items()}},
+        settings=(DROPPED, labels("none"), labels("drop", 0.4)),
+        metrics=METRICS,
+        **COMMON,
+    ),
+    "borders": Plan(
+        experiment="borders",
+        question="Is it robustness or a shift of the volume? Borders moved in, moved out, and shaken.",
+        arms={
+            "plain": PLAIN,
+            **{name: CHOSEN[name].arm() for name in ("weighted", "share", "equal", "adaptive", "both")},
+            "weighted down": Choice("weighted", 0.5).arm(),
+        },
+        settings=(
+            *(labels(noise, rate) for noise in ("erode", "dilate") for rate in (0.8, 0.4)),
+            labels("jitter", 0.8),
+        ),
+        metrics=METRICS,
+        **COMMON,
+    ),
+    "vit": Plan(
+        experiment="vit",
+        question="The same losses, as tuned for the U-Net, on a transformer.",
+        arms={
+            "plain": Arm("cross-entropy", partial(method, net="vit")),
+            **{
+                name: CHOSEN[name].arm(net="vit")
+                for name in (
+                    "weighted",
+                    "hardest",
+                    "gce",
+                    "background",
+                    "adaptive",
+                    "images",
+                    "both",
+                    "both, smooth",
+                )
+            },
+        },
+        settings=(DROPPED, labels("none")),
+        metrics=METRICS,
+        **{**COMMON, "updates": 2 * UPDATES, "training": {**COMMON["training"], "lr": 3e-3}},
+    ),
+    "ultrasound": Plan(
+        experiment="ultrasound",
+        question="One structure that fills a quarter of the image: what does trimming cost on right labels?",
+        arms={
+            "plain": Arm("cross-entropy", whole_image),
+            **{
+                name: choice.arm(whole_image)
+                for name, choice in {
+                    **{f"share {share:g}": Choice("share", share) for share in (0.02, 0.05, 0.1)},
+                    "equal 0.1": Choice("equal", 0.1),
+                    "adaptive": CHOSEN["adaptive"],
+                    "weighted 2": Choice("weighted", 2.0),
+                    "hardest 0.1": Choice("hardest", 0.1),
+                }.items()
+            },
+        },
+        settings=tuple(
+            {"n_labelled": 40, "noise": noise, "rate": 0.8 if noise != "none" else 0.0}
+            for noise in ("none", "drop", "erode", "dilate")
+        ),
+        metrics=METRICS,
+        predict_batch=20,
+        **{
+            **COMMON,
+            "dataset": "hc18",
+            "prepare": hc18.prepare,
+            "noise": hc18.noisy,
+            "batches": training_images,
+        },
+    ),
+    "images": Plan(
+        experiment="images",
+        question="One training slice in ten has an inverted contrast. Does selecting images help those?",
+        arms={
+            "plain": PLAIN,
+            **{f"κ = {share:g}": Choice("images", share).arm() for share in (0.75, 0.5, 0.25)},
+            "κ = 0.5, smooth": Choice("images", 0.5, {"smooth": True}).arm(),
+            "κ = 0.5 of 16": Arm(
+                "the 0.5 of twice as many images with the largest loss",
+                partial(method, loss="images", knob=0.5),
+                partial(rare_slices, batch_size=16),
+            ),
+        },
+        settings=(labels("none"),),
+        **{**COMMON, "prepare": acdc.in_two_contrasts, "batches": rare_slices},
+    ),
     "choices": Plan(
         experiment="choices",
         question="Which value suits which loss? Three of each, two draws, validation part.",
         arms={
             "plain": PLAIN,
             **{
-                f"{loss} {knob:g}": arm(loss, knob)
+                f"{loss} {knob:g}": Choice(loss, knob).arm()
                 for loss, (_, _, knobs) in LOSSES.items()
                 for knob in knobs
             },
@@ -97,13 +275,16 @@ PLANS = {
     ),
     "forms": Plan(
         experiment="forms",
-        question="Which form of the envelope? Start, scope of Dice, both levels; and the control with heavier weights.",
+        question="Which form of the envelope: start, Dice, both levels? And how heavy the control?",
         arms={
             "plain": PLAIN,
-            **{f"weighted {weight:g}": arm("weighted", weight) for weight in (6.0, 12.0, 16.0, 24.0, 32.0)},
-            **{f"gce {q:g}": arm("gce", q) for q in (0.8, 0.9)},
             **{
-                f"{loss} {knob:g}, {name}": arm(loss, knob, **options)
+                f"weighted {weight:g}": Choice("weighted", weight).arm()
+                for weight in (6.0, 12.0, 16.0, 24.0, 32.0)
+            },
+            **{f"gce {q:g}": Choice("gce", q).arm() for q in (0.8, 0.9)},
+            **{
+                f"{loss} {knob:g}, {name}": Choice(loss, knob, options).arm()
                 for loss, knob in (("background", 0.05), ("spread_background", 1.0))
                 for name, options in FORMS.items()
             },
