@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from segkit.loss_envelope import (
     EqualCounts,
@@ -20,7 +22,7 @@ from segkit.loss_envelope import (
     Warmup,
 )
 from segkit.loss_envelope.rules import Sigma
-from segkit.losses import CrossEntropyLoss, SoftDiceLoss
+from segkit.losses import CrossEntropyLoss, SoftDiceLoss, cross_entropy
 
 DiceOn = Literal["all", "kept"]
 
@@ -45,6 +47,8 @@ def envelope(
     smooth: bool = False,
     dice_on: DiceOn = "kept",
     start: tuple[float, float] = (0.1, 0.2),
+    weight: float = 1.0,
+    classes: int = 0,
 ) -> Terms:
     """The envelope, hard or with a logistic selection at both levels; soft Dice is in it.
 
@@ -54,8 +58,12 @@ def envelope(
         smooth: logistic selection, of voxels (T = 0.1) and of images.
         dice_on: which voxels soft Dice sees.
         start: shares of the training between which trimming sets in.
+        weight: of the cross-entropy of a structure, that of the background being 1; needs `classes`.
+        classes: how many there are, the background included.
     """
+    base = "cross_entropy" if weight == 1 else partial(cross_entropy, class_weight=_weights(weight, classes))
     loss = TopKSigmaLoss(
+        base=base,
         sigma=sigma,
         top_k=top_k,
         temperature_voxel=0.1 if smooth else 0.0,
@@ -64,6 +72,10 @@ def envelope(
         warmup=Warmup(*start),
     )
     return {"envelope": loss}
+
+
+def _weights(of_structures: float, classes: int) -> Tensor:
+    return torch.tensor([1.0] + [of_structures] * (classes - 1))
 
 
 class Candidate(NamedTuple):
@@ -85,7 +97,7 @@ SHARES, SPREADS = (0.02, 0.05, 0.1), (0.5, 1.0, 2.0)
 LOSSES: dict[str, Candidate] = {
     "weighted": Candidate(
         "cross-entropy, structures weigh {} times as much",
-        lambda weight, *, classes: peer(CrossEntropyLoss(class_weight=[1.0] + [weight] * (classes - 1))),
+        lambda weight, *, classes: peer(CrossEntropyLoss(class_weight=_weights(weight, classes).tolist())),
         (2.0, 4.0, 8.0),
     ),
     "focal": Candidate("focal loss, γ = {}", lambda gamma: peer(FocalLoss(gamma=gamma)), (1.0, 2.0, 4.0)),

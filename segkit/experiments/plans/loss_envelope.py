@@ -58,7 +58,8 @@ def terms(loss: str, knob: float, classes: int, options: dict[str, Any]) -> Term
     """A loss by name; "plain" has no knob."""
     if loss == "plain":
         return plain()
-    return LOSSES[loss].build(knob, **({"classes": classes} if loss == "weighted" else options))
+    more = {"classes": classes} if loss == "weighted" or "weight" in options else {}
+    return LOSSES[loss].build(knob, **options, **more)
 
 
 def training_images(draw: Draw, *, batch_size: int = 8) -> WholeBatches:
@@ -287,6 +288,29 @@ PLANS = {
                 f"{loss} {knob:g}, {name}": Choice(loss, knob, options).arm()
                 for loss, knob in (("background", 0.05), ("spread_background", 1.0))
                 for name, options in FORMS.items()
+            },
+        },
+        settings=(labels("drop", 0.8), labels("none")),
+        draws=range(100, 102),
+        part="validation",
+        **COMMON,
+    ),
+    "weights": Plan(
+        experiment="weights",
+        question="Does trimming add to class weights, the control that could explain it away?",
+        arms={
+            "plain": PLAIN,
+            **{
+                f"{loss} {knob:g}, weight {weight:g}, κ = {top_k:g}": Choice(
+                    loss, knob, {"weight": weight, "top_k": top_k}
+                ).arm()
+                for loss, knob in (
+                    ("background", 0.05),
+                    ("spread_background", 1.0),
+                    ("spread_background", 0.5),
+                )
+                for weight in (4.0, 8.0)
+                for top_k in (1.0, 0.5)
             },
         },
         settings=(labels("drop", 0.8), labels("none")),
