@@ -126,7 +126,7 @@ def test_together_and_alone_masks_are_the_same():
 
 
 def test_real_organs_lie_in_the_masks_that_hold_them(cases_of):
-    for case in cases_of("openkbp", 4):
+    for case in cases_of("openkbp", 3):
         masks = ct_masks(case)
 
         def inside(organ: str, name: str) -> float:
