@@ -14,7 +14,7 @@ from segkit.loss_envelope.peers import focal, generalized_cross_entropy, symmetr
 from segkit.loss_envelope.selection import Selection
 from segkit.loss_envelope.voxel_level import TrimmedVoxels
 from segkit.losses import DiceCELoss, cross_entropy, reduce
-from segkit.losses.inputs import Rows
+from segkit.losses.inputs import Rows, at_least_float32
 from segkit.losses.region import dice_from_terms
 from segkit.losses.softmax import softmax_terms
 
@@ -94,5 +94,5 @@ class ImageLoss:
             raise ConfigError(
                 f"the base loss must give one value per voxel, {shape}, and gave {tuple(values.shape)}"
             )
-        values = values.view(labels.shape)
+        values = at_least_float32(values).view(labels.shape)
         return values if counts is None else values.masked_fill(~counts, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from segkit.loss_envelope.selection_at_once import keep_at_once
 from segkit.loss_envelope.thresholds import logistic_threshold
+
+_MANY = 200_000
+"""Values of a batch below which starting threads costs more than it saves."""
 
 
 class Selection(NamedTuple):
@@ -61,36 +65,49 @@ def select(
 def _keep_by_group(
     values: Tensor, groups: Tensor, sizes: Tensor, kept: Tensor, *, temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """What `keep_at_once` returns, on a CPU, one group after the other."""
-    keep = torch.ones_like(values)
-    penalty = values.new_zeros(len(values), dtype=torch.float64)
-    weigh = _smooth if temperature > 0 else _hard
-    for b, g in (kept < sizes).nonzero().tolist():
-        # Positions, not a mask: indexing with a mask is six times slower where labels are scattered.
-        where = np.flatnonzero(groups[b].numpy() == g)
-        piece = torch.from_numpy(values[b].numpy().take(where))
-        penalty[b] += weigh(keep[b].numpy(), where, piece, kept[b, g : g + 1], temperature)
+    """What `keep_at_once` returns, on a CPU, one group after the other.
+
+    NumPy works in one thread, so each image gets one where torch may use several. The smooth selection is
+    torch's own work, which has them already.
+    """
+    keep, penalty = torch.ones_like(values), values.new_zeros(len(values), dtype=torch.float64)
+    weigh, numbers, members = _smooth if temperature > 0 else _hard, values.numpy(), groups.numpy()
+
+    def weigh_image(b: int) -> None:
+        for g, (m, n) in enumerate(zip(kept[b].tolist(), sizes[b].tolist(), strict=True)):
+            if m < n:
+                # Positions, not a mask: indexing with a mask is six times slower where labels are scattered.
+                where = np.flatnonzero(members[b] == g)
+                penalty[b] += weigh(keep[b].numpy(), where, numbers[b].take(where), m, temperature)
+
+    threads = min(len(values), torch.get_num_threads())
+    if threads > 1 and temperature == 0 and values.numel() >= _MANY:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(weigh_image, range(len(values))))
+    else:
+        for b in range(len(values)):
+            weigh_image(b)
     return keep, penalty
 
 
-def _hard(keep: np.ndarray, where: np.ndarray, piece: Tensor, m: Tensor, temperature: float) -> float:
+def _hard(keep: np.ndarray, where: np.ndarray, piece: np.ndarray, m: int, temperature: float) -> float:
     """Write the weights of a group, whose losses are `piece`; no penalty."""
-    numbers, count = piece.numpy(), int(m)
-    ordered = np.partition(numbers, count - 1)
-    tau = ordered[count - 1]
-    keep[where[np.flatnonzero(numbers > tau)]] = 0
-    too_many = np.count_nonzero(ordered[count:] == tau)
+    ordered = np.partition(piece, m - 1)
+    tau = ordered[m - 1]
+    keep[where[np.flatnonzero(piece > tau)]] = 0
+    too_many = np.count_nonzero(ordered[m:] == tau)
     if too_many:
-        ties = np.flatnonzero(numbers == tau)
+        ties = np.flatnonzero(piece == tau)
         keep[where[ties]] = 1 - too_many / len(ties)
     return 0.0
 
 
-def _smooth(keep: np.ndarray, where: np.ndarray, piece: Tensor, m: Tensor, temperature: float) -> float:
+def _smooth(keep: np.ndarray, where: np.ndarray, piece: np.ndarray, m: int, temperature: float) -> float:
     """Write the weights of a group, and return by how much its smooth sum lies below Σ w·ℓ."""
-    mu = float(logistic_threshold(piece[None], m, torch.tensor([temperature]))[0])
-    offset = (mu - piece).div_(temperature)
-    smooth = int(m) * mu - temperature * float(F.softplus(offset).sum(dtype=torch.float64))
+    losses = torch.from_numpy(piece)
+    mu = float(logistic_threshold(losses[None], torch.tensor([m]), torch.tensor([temperature]))[0])
+    offset = (mu - losses).div_(temperature)
+    smooth = m * mu - temperature * float(F.softplus(offset).sum(dtype=torch.float64))
     weights = offset.sigmoid_()
     keep[where] = weights.numpy()
-    return float((weights * piece).sum()) - smooth
+    return float((weights * losses).sum()) - smooth

@@ -10,7 +10,7 @@ from torch import Tensor
 from segkit.errors import ConfigError
 from segkit.loss_envelope.groups import Scope, group_sizes, group_voxels, require_scope
 from segkit.loss_envelope.kept_means import Selector
-from segkit.loss_envelope.rules import Count, Share, Sigma, as_rule, kept_counts
+from segkit.loss_envelope.rules import Count, PerClass, Share, Sigma, as_rule, kept_counts
 from segkit.loss_envelope.selection import Selection, select
 from segkit.losses.inputs import Rows
 
@@ -24,12 +24,10 @@ class TrimmedVoxels:
             raise ConfigError(f"band_width must be at least 1 voxel, not {band_width}")
         if not (math.isfinite(temperature) and temperature >= 0):
             raise ConfigError(f"temperature_voxel must be a finite number of 0 or more, not {temperature}")
-        self.rule, self.scope, self.band_width, self.temperature = (
-            as_rule(sigma),
-            scope,
-            band_width,
-            temperature,
-        )
+        self.rule = as_rule(sigma)
+        if scope == "image" and isinstance(self.rule, PerClass):
+            raise ConfigError("sigma has rules for classes, but scope='image' knows none: choose 'class'")
+        self.scope, self.band_width, self.temperature = scope, band_width, temperature
         self._warned = False
 
     def trims(self, ramp: float) -> bool:

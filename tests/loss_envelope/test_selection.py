@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segkit.loss_envelope import bottom_mean, smooth_bottom_mean
+from segkit.loss_envelope import bottom_mean, selection, smooth_bottom_mean
 from segkit.loss_envelope.groups import group_sizes
 from segkit.loss_envelope.rules import Share, kept_counts
 from segkit.loss_envelope.selection import _keep_by_group, select
@@ -96,3 +96,13 @@ def test_many_values_in_single_precision():
         torch.testing.assert_close(chosen.value.double(), exact.value, rtol=1e-5, atol=0)
         share = chosen.keep.sum(1, dtype=torch.float64) / chosen.kept.double()
         torch.testing.assert_close(share, torch.ones(3, dtype=torch.float64), rtol=0, atol=2e-6)
+
+
+def test_threads_change_nothing(monkeypatch):
+    values, member = batch(6, n=500)
+    sizes, kept = plan(values, member, 0.1)
+    alone = select(values, member, sizes, kept, valid=None, temperature=0.0)
+    monkeypatch.setattr(selection, "_MANY", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    threaded = select(values, member, sizes, kept, valid=None, temperature=0.0)
+    assert all(torch.equal(a, b) for a, b in zip(alone, threaded, strict=True))

@@ -201,6 +201,7 @@ def test_a_base_of_ones_own_and_one_that_does_not_fit():
         ({"dice_on": "kep"}, "did you mean 'kept'"),
         ({"dice_weight": -1.0}, "dice_weight must not be negative"),
         ({"selection": "global"}, "unknown selection 'global'"),
+        ({"scope": "image", "sigma": {1: 0.1}}, "scope='image' knows none: choose 'class'"),
         ({"scope": "band", "band_width": 0.0}, "band_width must be at least 1 voxel"),
     ],
 )
