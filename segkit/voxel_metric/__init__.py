@@ -5,9 +5,13 @@ from segkit._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "auxiliary": ["ContourBranch"],
+        "branch": ["Branch", "MetricBranch", "SameVoxelCE"],
         "coarse": ["coarse_labels", "coarse_mean"],
-        "contours": ["band_width_mm", "with_distances"],
+        "contours": ["band_width_mm", "in_band", "with_distances"],
         "contrastive": ["circle", "info_nce", "lifted_structure", "multi_similarity", "sup_con"],
+        "gathering": ["gather_voxels"],
+        "method": ["MetricUNet"],
         "sampling": ["POLICIES", "VoxelSample", "VoxelSampler"],
         "tuples": ["MINING", "TripletPairLoss", "TupleTerms", "Triplets", "mine", "triplet_pair"],
     },

@@ -75,6 +75,23 @@ def band_width_mm(spacing_mm: Sequence[float], wanted: float = 4.0) -> float:
     return max(wanted, math.hypot(*spacing_mm))
 
 
+def in_band(labels: Tensor, distance_mm: Tensor, width_mm: float) -> Tensor:
+    """Voxels within a distance of the contour of their own structure; of the background, of any structure.
+
+    Args:
+        labels: integers, shape `(B, *S)`.
+        distance_mm: signed distances, `(B, K − 1, *S)`, augmented with the labels or not.
+        width_mm: reach to each side, in the unit of the distances.
+
+    Returns:
+        bool, `(B, *S)`. Without augmentation, where a label is not IGNORE, that is `contour_band`.
+    """
+    nearest = distance_mm.amin(1)
+    for k in range(1, distance_mm.shape[1] + 1):  # in structure k its own distance, which is minus the depth
+        nearest = torch.where(labels == k, -distance_mm[:, k - 1], nearest)
+    return nearest <= width_mm
+
+
 def _signed_distance(label: Tensor, k: int, spacing: Sequence[float], reach: float) -> Tensor:
     own = label == k
     out = torch.full(label.shape, float(reach))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from segkit.errors import ConfigError, DataError, unknown_name
 from segkit.losses.inputs import IGNORE
+from segkit.voxel_metric.contours import in_band
 
 POLICIES = ("random", "contour", "error")
 _FEW = 8
@@ -67,7 +68,7 @@ class VoxelSampler:
     """
 
     policy: str = "contour"
-    per_class: int | Sequence[int] = 128
+    per_class: int | Sequence[int] = 64
     band_mm: float = 4.0
     band_share: float = 0.75
 
@@ -159,12 +160,7 @@ class VoxelSampler:
                 f"{tuple(labels.shape)}, got {None if distance_mm is None else tuple(distance_mm.shape)}: "
                 "pass the cases through with_distances() and name 'distance_mm' among the keys of the batches"
             )
-        # In the background the smallest of all counts, in structure k its own, which is minus the depth.
-        flat = distance_mm.flatten(2)
-        nearest = flat.amin(1)
-        for k in range(1, flat.shape[1] + 1):
-            nearest = torch.where(rows == k, -flat[:, k - 1], nearest)
-        return nearest <= self.band_mm
+        return in_band(labels, distance_mm, self.band_mm).reshape(rows.shape)
 
     def _draw(self, own: Tensor, preferred: Tensor | None, n: int, generator: torch.Generator) -> Tensor:
         if preferred is None:
