@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "auxiliary": ["ContourBranch"],
-        "branch": ["Branch", "MetricBranch", "SameVoxelCE"],
+        "branch": ["Branch", "MetricBranch", "SameVoxelCE", "named_loss"],
         "coarse": ["coarse_labels", "coarse_mean"],
         "contours": ["band_width_mm", "in_band", "with_distances"],
         "contrastive": ["circle", "info_nce", "lifted_structure", "multi_similarity", "sup_con"],

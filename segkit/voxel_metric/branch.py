@@ -22,6 +22,22 @@ EmbeddingLoss = Callable[[Tensor, Tensor, torch.Generator], Mapping[str, Tensor]
 """`loss(embeddings (M, d), labels (M,), generator)` → named scalars; `TripletPairLoss` is one."""
 
 
+def named_loss(name: str, loss: Callable[[Tensor, Tensor], Tensor]) -> EmbeddingLoss:
+    """A loss that is one number as a term of a branch: ours, or one of another library.
+
+    Args:
+        name: of the term; give it a weight in `MetricBranch(weights=…)`.
+        loss: `loss(embeddings, labels)` → scalar.
+
+    Example:
+        >>> from segkit.voxel_metric import circle
+        >>> loss = named_loss("circle", circle)
+        >>> list(loss(torch.eye(4), torch.tensor([0, 0, 1, 1]), torch.Generator()))
+        ['circle']
+    """
+    return lambda embeddings, labels, generator: {name: loss(embeddings, labels)}
+
+
 class Branch(nn.Module):
     """Base of what is trained beside the segmentation.
 

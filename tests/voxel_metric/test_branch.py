@@ -58,14 +58,7 @@ def test_the_gradient_reaches_the_trunk_and_every_parameter_of_the_branch(make):
     found = branch(features_of(net, batch), batch, generator())
     sum(weight * found[name] for name, weight in branch.weights.items()).backward()
     assert all(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in branch.parameters())
-    assert (
-        float(
-            net.encoders[0].layers[0].conv.weight.grad.abs().sum()
-            if hasattr(net.encoders[0], "layers")
-            else sum(p.grad.abs().sum() for p in net.encoders[0].parameters())
-        )
-        > 0
-    )
+    assert sum(float(p.grad.abs().sum()) for p in net.encoders[0].parameters()) > 0
 
 
 @pytest.mark.parametrize("label", [0, 1, -1])
@@ -153,14 +146,14 @@ def test_what_is_not_valid_is_not_drawn(make):
 def test_other_losses_and_those_of_the_peer_fit_in():
     from pytorch_metric_learning.losses import SupConLoss
 
-    from segkit.voxel_metric import sup_con
+    from segkit.voxel_metric import named_loss, sup_con
 
     net, batch = net_of(), batch_of(12, 10)
     peer = SupConLoss(temperature=0.1)
     found = [
-        MetricBranch(net, sampler=SAMPLER, loss=lambda z, y, g: {"sup_con": loss(z, y)}, weights={"sup_con": 1.0})
+        MetricBranch(net, sampler=SAMPLER, loss=named_loss("sup_con", loss), weights={"sup_con": 1.0})
         for loss in (sup_con, peer)
-    ]  # fmt: skip
+    ]
     assert all(branch.weights == {"sup_con": 1.0} for branch in found)
     found[1].load_state_dict(found[0].state_dict())
     values = [branch(features_of(net, batch), batch, generator())["sup_con"] for branch in found]
