@@ -230,3 +230,21 @@ def test_it_can_be_copied_and_moved():
     loss = TopKSigmaLoss(sigma=0.3, top_k=0.5)
     other = pickle.loads(pickle.dumps(copy.deepcopy(loss))).to(torch.float64)
     assert torch.equal(other(logits, labels), loss(logits, labels))
+
+
+def test_the_gradient_of_the_logits_is_continuous_where_images_swap_ranks():
+    """Measured: from one side of the swap to the other the gradient moves by its own size, or hardly."""
+    labels = torch.zeros(4, 6, dtype=torch.int64)
+
+    def gradient(gap, temperature):
+        logits = torch.zeros(4, 2, 6, dtype=torch.float64)
+        logits[:, 0] = torch.tensor([1.0, 0.0, gap, 2.0])[:, None]  # the second and third are the worst
+        loss = TopKSigmaLoss(top_k=1, sigma=0.0, temperature_image=temperature, dice_weight=0.0)
+        return value_and_gradient(loss, logits, labels)[1]
+
+    def jump(temperature):
+        low, high = gradient(-1e-3, temperature), gradient(1e-3, temperature)
+        return ((high - low).abs().sum() / low.abs().sum()).item()
+
+    assert jump(0.0) == pytest.approx(2, rel=0.01)
+    assert jump(0.1) < 0.01 and jump("mad") < 0.01
