@@ -80,7 +80,8 @@ def coarse_refined_consistency(
         s_r = s_r.detach()
     p_r = torch.softmax(s_r, 1)
     if kind == "kl":
-        values = F.kl_div(torch.log_softmax(s_c, 1), torch.log_softmax(s_r, 1), reduction="none", log_target=True).sum(1)  # fmt: skip
+        log_c, log_r = torch.log_softmax(s_c, 1), torch.log_softmax(s_r, 1)
+        values = (p_r * (log_r - log_c)).sum(1)
     elif kind == "hard":
         values = F.cross_entropy(s_c, s_r.argmax(1), reduction="none")
     else:

@@ -20,6 +20,13 @@ READINGS = ("list", "hardest", "scores", "ap")
 """R1 to R4."""
 
 
+_OF_SCORES: dict[str, Callable[..., Tensor]] = {
+    "hardest": hardest_pixels,
+    "scores": score_ranking,
+    "ap": smooth_ap,
+}
+
+
 class IntraPatch(NamedTuple):
     """The value of every patch, (P,), and which shares of the pairs of all patches violate, for R1."""
 
@@ -64,7 +71,8 @@ def intra_patch_ranked_loss(embeddings: Tensor, *, ranking: Ranking | None = Non
     """
     if embeddings.ndim != 3 or embeddings.shape[1] % 2:
         raise DataError(
-            f"embeddings must have the shape (P, 2 n, d), n pixels of each side, got {tuple(embeddings.shape)}"
+            "embeddings must have the shape (P, 2 n, d), n pixels of each side, got "
+            f"{tuple(embeddings.shape)}"
         )
     n = embeddings.shape[1] // 2
     sides = torch.stack([embeddings[:, :n], embeddings[:, n:]], 1)
@@ -115,13 +123,14 @@ class IntraPatchRankedLoss(nn.Module):
             options = {"temperature": 1.0, **options}
         known = {"list": (), "hardest": ("share",), "scores": ("margin",), "ap": ("temperature",)}[reading]
         if unknown := options.keys() - set(known):
-            raise ConfigError(f"the reading {reading!r} has no option {sorted(unknown)}; it has {list(known)}")
+            raise ConfigError(
+                f"the reading {reading!r} has no option {sorted(unknown)}; it has {list(known)}"
+            )
         self.reading, self.ranking = reading, ranking or Ranking()
         self.sampler = sampler or ContourPatchSampler()
         self.of_scores: Callable[[Tensor, Tensor], Tensor] | None = None
         if reading != "list":
-            function = {"hardest": hardest_pixels, "scores": score_ranking, "ap": smooth_ap}[reading]
-            self.of_scores = partial(function, **options)
+            self.of_scores = partial(_OF_SCORES[reading], **options)
 
     def forward(
         self,

@@ -136,7 +136,7 @@ class _RankLists(torch.autograd.Function):
                 own = block[1] if same and side is near else None
                 allowed = None if valid is None else valid[block[0]]
                 found = side.of(x[block], y[block[0]], allowed, own)
-                slopes[block], factor[block], count[block] = found.slopes, found.factor, found.count
+                slopes[block], factor[block], count[block] = found.slopes, found.factor, found.active
                 values[block] += found.value
             kept += [slopes, factor]
             counts.append(count)
@@ -161,7 +161,7 @@ class _Found(NamedTuple):
     value: Tensor
     slopes: Tensor
     factor: Tensor
-    count: Tensor
+    active: Tensor
 
 
 @dataclass(frozen=True)

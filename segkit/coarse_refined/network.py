@@ -1,6 +1,7 @@
 r"""The coarse-refined network: an ordered pair of outputs, and features that a metric loss can shape.
 
-$$s_r = s_c + R_\psi([F, p_c, x]), \qquad p_c = \operatorname{softmax}(s_c),\; p_r = \operatorname{softmax}(s_r)$$
+$$s_r = s_c + R_\psi([F, p_c, x]), \qquad p_c = \operatorname{softmax}(s_c), \quad p_r =
+\operatorname{softmax}(s_r)$$
 
 with $s_c = W_c F$ of a U-Net. The paper [du2023criinet] has "a coarse-refined network"; whether its second
 output is a refiner, a decoder or another net is not known, so that all three are offered.

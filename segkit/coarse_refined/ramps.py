@@ -25,7 +25,7 @@ class RampUp:
 
     Attributes:
         weight: $\lambda_{\max}$ ≥ 0.
-        length: T in (0, 1], as a share of the run.
+        length: T in [0, 1], as a share of the run; 0 for no ramp.
         start: share of the run before which the weight is 0.
 
     Raises:
@@ -43,11 +43,13 @@ class RampUp:
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.weight < 0 or not 0 < self.length <= 1 or not 0 <= self.start < 1:
+        if self.weight < 0 or not 0 <= self.length <= 1 or not 0 <= self.start < 1:
             raise ConfigError(
-                f"{self}: the weight must be 0 or more, the length in (0, 1] and the start in [0, 1)"
+                f"{self}: the weight must be 0 or more, the length in [0, 1] and the start in [0, 1)"
             )
 
     def __call__(self, state: State) -> float:
         """The weight in the update that the state stands before."""
-        return 0.0 if state.progress < self.start else self.weight * ramp_up(state.progress / self.length)
+        if state.progress < self.start:
+            return 0.0
+        return self.weight * (ramp_up(state.progress / self.length) if self.length else 1.0)

@@ -76,7 +76,12 @@ def ranked_list_loss(
     same = others is None
     given, their_labels = (embeddings, labels) if others is None else (others, other_labels)
     for rows, classes in ((embeddings, labels), (given, their_labels)):
-        if classes is None or rows.ndim != 2 or classes.shape != rows.shape[:1] or classes.is_floating_point():
+        if (
+            classes is None
+            or rows.ndim != 2
+            or classes.shape != rows.shape[:1]
+            or classes.is_floating_point()
+        ):
             raise DataError(
                 "rows must have the shape (N, d) and one integer label each, got rows of "
                 f"{tuple(rows.shape)} and labels of {None if classes is None else tuple(classes.shape)}"

@@ -88,7 +88,9 @@ class StrongView:
             n = image.shape[axis]
             side = round(self.cutout * n)
             first = (uniform(0, 1) * (n - side + 1)).floor()
-            place = torch.arange(n, device=image.device).view([n if a == axis else 1 for a in range(2 + dims)])
+            place = torch.arange(n, device=image.device).view(
+                [n if a == axis else 1 for a in range(2 + dims)]
+            )
             inside = inside & (place >= first) & (place < first + side)
         return torch.where(inside, mean, out)
 
@@ -98,7 +100,9 @@ def blurred(image: Tensor) -> Tensor:
     batch, channels, *size = image.shape
     x = image.reshape(batch * channels, 1, *size)
     for axis in range(len(size)):
-        kernel = image.new_tensor([0.25, 0.5, 0.25]).view([1, 1, *(3 if a == axis else 1 for a in range(len(size)))])
+        kernel = image.new_tensor([0.25, 0.5, 0.25]).view(
+            [1, 1, *(3 if a == axis else 1 for a in range(len(size)))]
+        )
         sides = [int(a == axis) for a in reversed(range(len(size))) for _ in range(2)]
         x = _CONV[len(size)](F.pad(x, sides, mode="replicate"), kernel)
     return x.view(image.shape)
