@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from segkit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from segkit.data import Case
 
@@ -20,6 +22,9 @@ _EXAMPLES = """examples:
 
 CHECKPOINT is a folder that training wrote: of one checkpoint, or of a run, whose newest is taken. The image
 is prepared as the checkpoint says, and the mask has the grid and the affine of the image.
+
+If the folder holds two stages (two_stage.json, stage1, stage2), the first says where to crop and the second
+segments the crop; the options for windows and flips are those of the second.
 """
 
 
@@ -57,18 +62,27 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict and write the mask."""
     from segkit.data import read_case, write_mask
-    from segkit.evaluate import predict_case
-    from segkit.train.architecture import load_network
+    from segkit.voxel_metric.folder import is_two_stage
 
     output = Path(args.output)
     if not output.name.endswith((".nii", ".nii.gz")):  # said before the work, not after it
         raise DataError(f"{output}: a mask is written as .nii or .nii.gz; choose such a name")
-    net, checkpoint = load_network(args.checkpoint)
+    predict = _two_stages if is_two_stage(args.checkpoint) else _one_stage
     case = read_case(args.image)
+    print(write_mask(predict(args, case), case, output))
+    return 0
+
+
+def _one_stage(args: argparse.Namespace, case: Case) -> Tensor:
+    """Labels by the network of a checkpoint."""
+    from segkit.evaluate import predict_case
+    from segkit.train.architecture import load_network
+
+    net, checkpoint = load_network(args.checkpoint)
     kwargs = checkpoint.config["architecture"].get("kwargs", {})
     _check_channels(case, kwargs.get("in_channels"), args.image)
     net = net.to(_device(args.device))
-    labels = predict_case(
+    return predict_case(
         lambda x: net(x).softmax(1),
         case,
         steps=checkpoint.config.get("preprocess", ()),
@@ -79,8 +93,28 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
         device=args.device,
     )
-    print(write_mask(labels, case, output))
-    return 0
+
+
+def _two_stages(args: argparse.Namespace, case: Case) -> Tensor:
+    """Labels by the two networks of a folder; says so if the first found nothing."""
+    from segkit.voxel_metric.folder import load_two_stage
+
+    two = load_two_stage(args.checkpoint, device=_device(args.device))
+    for stage in (two.first, two.second):
+        _check_channels(case, stage.channels, args.image)
+    found = two.predict(
+        case,
+        patch=args.patch or None,
+        overlap=args.overlap,
+        flips=args.flips,
+        batch_size=args.batch_size,
+    )
+    if not found.located.found:
+        print(
+            f"stage 1 found nothing in {args.image}: the crop lies at the mean place of the training cases",
+            file=sys.stderr,
+        )
+    return found.labels
 
 
 def _numbers(text: str) -> tuple[int, ...]:
