@@ -109,7 +109,6 @@ def body_by_distances(case: Case) -> np.ndarray:
     assert case.spacing_mm is not None
     found = isotropic_opening(case.image[0].numpy() > -300, 6.0, spacing=case.spacing_mm)
     body, _ = largest_part(found)
-    body = np.stack([binary_fill_holes(part) for part in body])
     body = isotropic_closing(body, 4.0, spacing=case.spacing_mm)
     return np.stack([binary_fill_holes(part) for part in body])
 

@@ -2,7 +2,7 @@ r"""Masks of a CT volume by thresholds in HU and morphology in mm: body, air, lu
 
 With $\mathrm{op}_r$, $\mathrm{cl}_r$ opening and closing by a ball of r mm, LCC the largest connected part
 and fill the filling of holes in axial slices,
-$$ M_{body}=\mathrm{fill}\,\mathrm{cl}_4\,\mathrm{fill}\,\mathrm{LCC}\,\mathrm{op}_6[I>-300],\quad
+$$ M_{body}=\mathrm{fill}\,\mathrm{cl}_4\,\mathrm{LCC}\,\mathrm{op}_6[I>-300],\quad
    M_{air}=\mathrm{op}_4[I<-400]\cap M_{body}. $$
 The construction is ours: of the paper [kazemimoghadam2023] only the abstract could be read, and it does not
 say what its masks show. Each mask is computed from the scan alone, once, at training and at test time alike.
@@ -107,8 +107,7 @@ def clean_body(
     # Without spacing the distance of the slices is unknown too: each is cleaned by itself.
     step = case.spacing_mm or tuple(1e6 if a == axis else 1.0 for a in range(found.ndim))
     body, removed = largest_part(opened(found, open_mm, step))
-    body = fill_slices(closed(fill_slices(body, axis), close_mm, step), axis)
-    return body, removed
+    return fill_slices(closed(body, close_mm, step), axis), removed
 
 
 def lungs_of(air: Mask, case: Case) -> Mask:

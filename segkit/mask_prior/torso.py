@@ -114,7 +114,7 @@ def _disturbances(
     if tube:
         found += [
             (everywhere & (_ellipse(x, y, 30, -150, 4.5, 4.5) < 1), 120.0),
-            (everywhere & (_ellipse(x, y, -60, -114, 4.5, 4.5) < 1), 120.0),
+            (everywhere & (_ellipse(x, y, -60, -106, 4.5, 4.5) < 1), 120.0),
         ]
     if metal:
         found += [

@@ -37,6 +37,16 @@ def test_body_and_lungs_with_couch_tubes_and_metal():
     assert bone.report.removed_components >= 0
 
 
+def test_a_couch_and_a_tube_that_touch_the_skin_are_cut_off():
+    fine = {"shape": (12, 160, 200), "spacing_mm": (5.0, 2.0, 2.0)}
+    free = body_mask(torso_phantom(**fine, couch_gap_mm=None)).voxels
+    # The gap is that of the deepest slice, which these few do not reach.
+    case = torso_phantom(**fine, couch_gap_mm=-7, tube=True)
+    assert overlap(free, body_mask(case).voxels) > 0.999
+    # Without the opening, the board and the tube would be part of the patient.
+    assert overlap(free, body_mask(case, open_mm=0).voxels) < 0.99
+
+
 @pytest.mark.parametrize("gap", [2, 4, 8, 12])
 def test_the_couch_is_no_part_of_the_body_wherever_it_is(gap):
     fine = {"shape": (12, 160, 200), "spacing_mm": (5.0, 2.0, 2.0)}
