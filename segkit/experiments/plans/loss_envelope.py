@@ -205,7 +205,14 @@ PLANS = {
             "plain": Arm("cross-entropy", partial(method, net="vit")),
             **{
                 name: CHOSEN[name].arm(net="vit")
-                for name in ("weighted", "gce", "images", "trimmed, weighted", "both", "both, smooth")
+                for name in (
+                    "weighted",
+                    "gce",
+                    "trimmed, weighted",
+                    "both",
+                    "both, smooth",
+                    "default",
+                )
             },
         },
         settings=(DROPPED, labels("none")),
