@@ -89,6 +89,11 @@ class Plan:
     def __post_init__(self) -> None:
         if self.baseline not in self.arms:
             raise unknown_name(f"arm (as the baseline of {self.name})", self.baseline, self.arms)
+        unspeakable = [name for name in self.arms if "," in name]
+        if unspeakable:
+            raise ConfigError(
+                f"arm {unspeakable[0]!r} of {self.name} has a comma in its name, and `--arms` could not ask for it"
+            )
         if len({canonical(setting) for setting in self.settings}) != len(self.settings) or not self.settings:
             raise ConfigError(
                 f"the settings of {self.name} must be different from each other, and at least one"

@@ -130,13 +130,13 @@ CHOSEN = {
     "equal": Choice("equal", 0.2),
     "adaptive": Choice("spread_background", 0.5),
     "images": Choice("images", 0.5),
-    "trimmed, weighted": Choice("spread_background", 0.5, {"weight": 8.0}),
+    "trimmed weighted": Choice("spread_background", 0.5, {"weight": 8.0}),
     "both": Choice("spread_background", 1.0, {"weight": 4.0, "top_k": 0.5}),
-    "both, smooth": Choice("spread_background", 1.0, {"weight": 4.0, "top_k": 0.5, "smooth": True}),
+    "both smooth": Choice("spread_background", 1.0, {"weight": 4.0, "top_k": 0.5, "smooth": True}),
     "default": Choice("spread", 2.0),
 }
 """Each loss with the value that had the highest validation Dice under dropped parts (`choices`, `forms`,
-`weights`); but "default", the library's, had to cost nothing on right labels, and "both, smooth" takes its
+`weights`); but "default", the library's, had to cost nothing on right labels, and "both smooth" takes its
 values from "both"."""
 
 DROPPED = labels("drop", 0.8)
@@ -152,7 +152,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "κ = 0.5": {"top_k": 0.5},
     "κ = 0.75": {"top_k": 0.75},
     "smooth": {"smooth": True},
-    "smooth, κ = 0.5": {"smooth": True, "top_k": 0.5},
+    "smooth κ = 0.5": {"smooth": True, "top_k": 0.5},
 }
 """Changes to an arm that trims, one at a time."""
 
@@ -184,7 +184,7 @@ PLANS = {
             "plain": PLAIN,
             **{
                 name: CHOSEN[name].arm()
-                for name in ("weighted", "share", "equal", "trimmed, weighted", "both")
+                for name in ("weighted", "share", "equal", "trimmed weighted", "both")
             },
             "weighted down": Choice("weighted", 0.5).arm(),
         },
@@ -208,9 +208,9 @@ PLANS = {
                 for name in (
                     "weighted",
                     "gce",
-                    "trimmed, weighted",
+                    "trimmed weighted",
                     "both",
-                    "both, smooth",
+                    "both smooth",
                     "default",
                 )
             },
@@ -292,7 +292,7 @@ PLANS = {
             },
             **{f"gce {q:g}": Choice("gce", q).arm() for q in (0.8, 0.9)},
             **{
-                f"{loss} {knob:g}, {name}": Choice(loss, knob, options).arm()
+                f"{loss} {knob:g} {name}": Choice(loss, knob, options).arm()
                 for loss, knob in (("background", 0.05), ("spread_background", 1.0))
                 for name, options in FORMS.items()
             },
@@ -308,7 +308,7 @@ PLANS = {
         arms={
             "plain": PLAIN,
             **{
-                f"{loss} {knob:g}, weight {weight:g}, κ = {top_k:g}": Choice(
+                f"{loss} {knob:g} weight {weight:g} κ = {top_k:g}": Choice(
                     loss, knob, {"weight": weight, "top_k": top_k}
                 ).arm()
                 for loss, knob in (
