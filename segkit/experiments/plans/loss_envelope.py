@@ -255,7 +255,7 @@ PLANS = {
         arms={
             "plain": PLAIN,
             **{f"κ = {share:g}": Choice("images", share).arm() for share in (0.75, 0.5, 0.25)},
-            "κ = 0.5, smooth": Choice("images", 0.5, {"smooth": True}).arm(),
+            "κ = 0.5 smooth": Choice("images", 0.5, {"smooth": True}).arm(),
             "κ = 0.5 of 16": Arm(
                 "the 0.5 of twice as many images with the largest loss",
                 partial(method, loss="images", knob=0.5),
