@@ -92,7 +92,7 @@ class Plan:
         unspeakable = [name for name in self.arms if "," in name]
         if unspeakable:
             raise ConfigError(
-                f"arm {unspeakable[0]!r} of {self.name} has a comma in its name: `--arms` could not ask for it"
+                f"arm {unspeakable[0]!r} of {self.name} has a comma in its name: `--arms` cannot ask for it"
             )
         if len({canonical(setting) for setting in self.settings}) != len(self.settings) or not self.settings:
             raise ConfigError(

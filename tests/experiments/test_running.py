@@ -132,6 +132,8 @@ def test_prepared_data_without_a_patient_of_the_split_are_refused():
 def test_a_plan_is_checked_when_it_is_written():
     with pytest.raises(ConfigError, match="did you mean 'plain'"):
         replace(tiny.PLAN, baseline="plane")
+    with pytest.raises(ConfigError, match="comma"):
+        replace(tiny.PLAN, arms={**tiny.PLAN.arms, "one, two": tiny.PLAN.arms["plain"]})
     with pytest.raises(ConfigError, match="different from each other"):
         replace(tiny.PLAN, settings=({"a": 1}, {"a": 1}))
     with pytest.raises(ConfigError, match="unknown arm of chapter/trial 'wieghted': did you mean 'weighted'"):

@@ -54,7 +54,7 @@ def around_heart(name: str) -> list[Case]:
     the second of two stages. It cuts off less than 0.1 % of the labelled pixels of the set, all in a few
     large hearts.
     """
-    return [_heart_frame(z_score(case).with_(meta={})) for case in load(name)]
+    return [heart_frame(z_score(case).with_(meta={})) for case in load(name)]
 
 
 INVERTED = "/inverted"
@@ -70,7 +70,8 @@ def in_two_contrasts(name: str) -> list[Case]:
     ]
 
 
-def _heart_frame(case: Case) -> Case:
+def heart_frame(case: Case) -> Case:
+    """A volume in `HEART_FRAME` around its heart, on `HEART_GRID`."""
     if case.label is None:
         raise DataError(f"case {case.id} has no label to centre the frame on")
     inside = torch.nonzero(case.label > 0)[:, 1:]
