@@ -55,7 +55,7 @@ def cut(volumes: Tensor, place: Placement) -> Tensor:
     for axis, (along, n) in enumerate(zip(order, place.shape, strict=True)):
         where = _where(place, axis, along, n)
         first = int(where.min().floor().clamp(0, volumes.shape[2 + along] - 1))
-        out = _apply(out, _weights(where - first, out.shape[2 + along]).to(out.dtype), 2 + along)
+        out = along_axis(out, interpolation(where - first, out.shape[2 + along]).to(out.dtype), 2 + along)
     out = out.permute(0, 1, *(2 + along for along in order))
     outside = padding(place)
     if bool(outside.any()):
@@ -86,7 +86,7 @@ def _where(place: Placement, axis: int, along: int | Tensor, n: int) -> Tensor:
     return place.low.gather(1, chosen) + (steps + 0.5) / n * place.size.gather(1, chosen) - 0.5
 
 
-def _weights(where: Tensor, voxels: int) -> Tensor:
+def interpolation(where: Tensor, voxels: int) -> Tensor:
     """Matrices (B, n, voxels) of linear interpolation at index coordinates; the border is continued."""
     where = where.clamp(0, voxels - 1)
     before = where.floor().clamp(max=max(voxels - 2, 0))
@@ -97,7 +97,7 @@ def _weights(where: Tensor, voxels: int) -> Tensor:
     return matrix.scatter_add_(-1, (index + 1).clamp(max=voxels - 1), share[..., None])
 
 
-def _apply(x: Tensor, matrices: Tensor, axis: int) -> Tensor:
+def along_axis(x: Tensor, matrices: Tensor, axis: int) -> Tensor:
     """x (B, C, *V) with matrices (B, n, V_axis) applied along one axis."""
     batch, shape = len(x), x.shape
     if axis == x.ndim - 1:
