@@ -18,7 +18,9 @@ def list_mean(excess: list[float], temperature: float) -> float:
     return sum(w * e for w, e in zip(weights, violating, strict=True)) / sum(weights) if weights else 0.0
 
 
-def anchor_value(own, positives, negatives, *, alpha=1.2, margin=0.4, t_pos=0.0, t_neg=5.0, beta=0.5) -> float:
+def anchor_value(
+    own, positives, negatives, *, alpha=1.2, margin=0.4, t_pos=0.0, t_neg=5.0, beta=0.5
+) -> float:
     near = list_mean([distance(own, other) - (alpha - margin) for other in positives], t_pos)
     far = list_mean([alpha - distance(own, other) for other in negatives], t_neg)
     return (1 - beta) * near + beta * far

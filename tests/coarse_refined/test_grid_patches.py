@@ -31,7 +31,9 @@ def test_the_hardest_background_looks_like_the_structure():
         found = GridPatchSampler(4, slots=1, hard_share=1.0)(*squares(), generator(seed), n_classes=2)
         assert found.patch[0, 0].tolist() == [0, 3]
     easy = {
-        GridPatchSampler(4, slots=1, hard_share=0.0)(*squares(), generator(seed), n_classes=2).patch[0, 0, 1].item()
+        GridPatchSampler(4, slots=1, hard_share=0.0)(*squares(), generator(seed), n_classes=2)
+        .patch[0, 0, 1]
+        .item()
         for seed in range(20)
     }
     assert easy == {1, 2, 3}

@@ -64,7 +64,12 @@ def test_the_trainer_calls_it_and_writes_it_down():
 
     watch = TargetWatch(two_streams(u=3)["unlabelled_image"])
     trainer = Trainer(
-        build("coarse-refined"), iterations=4, validate_every=2, logger=None, accelerator="cpu", progress=False
+        build("coarse-refined"),
+        iterations=4,
+        validate_every=2,
+        logger=None,
+        accelerator="cpu",
+        progress=False,
     )
     history = trainer.fit(Streams(), validate=watch)
     assert {f"validation.{name}" for name in ("entropy", "foreground", "flips", "gap")} <= set(history.names)

@@ -71,7 +71,9 @@ def test_embeddings_lie_on_the_sphere_and_are_those_of_gathered_rows():
 
 def test_rows_takes_some_images():
     out = build().outputs(torch.randn(3, 1, 8, 8))
-    assert all(torch.equal(part, whole[1:]) for part, whole in zip(out.rows(slice(1, None)), out, strict=True))
+    assert all(
+        torch.equal(part, whole[1:]) for part, whole in zip(out.rows(slice(1, None)), out, strict=True)
+    )
 
 
 def test_the_documented_number_of_parameters():

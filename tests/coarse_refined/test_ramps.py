@@ -32,7 +32,9 @@ def test_without_a_length_there_is_no_ramp():
     assert set(weights(RampUp(0.3, length=0.0))) == {0.3}
 
 
-@pytest.mark.parametrize("options", [{"weight": -1.0}, {"weight": 1.0, "length": 1.5}, {"weight": 1.0, "start": 1.0}])
+@pytest.mark.parametrize(
+    "options", [{"weight": -1.0}, {"weight": 1.0, "length": 1.5}, {"weight": 1.0, "start": 1.0}]
+)
 def test_numbers_out_of_range(options):
     with pytest.raises(ConfigError, match="the weight must be"):
         RampUp(**options)

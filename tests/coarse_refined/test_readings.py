@@ -64,7 +64,9 @@ def test_hardest_pixels_are_the_largest_entropies():
     torch.testing.assert_close(hardest_pixels(scores, targets, share=1.0), entropy.mean(1))
 
 
-@pytest.mark.parametrize("loss", [hardest_pixels, score_ranking, lambda s, t: smooth_ap(s, t, temperature=0.5)])
+@pytest.mark.parametrize(
+    "loss", [hardest_pixels, score_ranking, lambda s, t: smooth_ap(s, t, temperature=0.5)]
+)
 def test_gradients_are_those_of_the_values(loss):
     scores, targets = example()
     torch.autograd.gradcheck(lambda s: loss(s, targets), scores)
@@ -87,7 +89,9 @@ def test_right_order_is_perfect_and_one_side_alone_is_zero(loss):
 
 def test_scores_of_two_classes_are_differences_of_logits():
     logits = torch.randn(3, 4, 2)
-    torch.testing.assert_close(structure_scores(logits, torch.ones(3).long()), logits[..., 1] - logits[..., 0])
+    torch.testing.assert_close(
+        structure_scores(logits, torch.ones(3).long()), logits[..., 1] - logits[..., 0]
+    )
 
 
 def test_scores_are_log_odds():

@@ -53,7 +53,9 @@ def test_the_trainer_learns_with_it(name):
     torch.testing.assert_close(p.sum(1), torch.ones(2, 16, 16))
 
 
-@pytest.mark.parametrize("name", ["mean teacher", "unimatch", "CRII", "copy-paste, CRII", "mutual", "pyramid"])
+@pytest.mark.parametrize(
+    "name", ["mean teacher", "unimatch", "CRII", "copy-paste, CRII", "mutual", "pyramid"]
+)
 def test_volumes_work_as_images_do(name):
     method = build(name, dims=3)
     batch = two_streams(size=(12, 12, 12))
