@@ -70,8 +70,9 @@ def test_the_network_sees_the_chosen_channels_in_training_and_in_prediction(scen
     probs = method.predict(all_maps)
     assert torch.equal(method.net.x, wanted)
     torch.testing.assert_close(probs.sum(1), torch.ones(2, 16, 16))
-    method.step({"image": all_maps, "label": batch["label"]}, state())
-    assert torch.equal(method.net.x, wanted)
+    for keys in ({}, {"mask": batch["mask"], "coordinates": batch["coordinates"]}):
+        method.step({"image": all_maps, "label": batch["label"], **keys}, state())
+        assert torch.equal(method.net.x, wanted)
 
 
 def test_the_baseline_takes_images_alone():
