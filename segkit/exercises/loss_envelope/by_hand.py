@@ -1,0 +1,57 @@
+"""Whether a reader's function does the work itself or hands it to what it is meant to reproduce."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+from segkit.exercises.judging import Hint, call
+
+ROOM = "segkit.loss_envelope"
+_BY_MACHINE = {("torch.autograd", "grad"), ("torch.autograd", "backward")}
+
+
+def call_by_hand(answer: Any, *arguments: Any, derivatives: bool = False) -> Any:
+    """What the reader's function returns, as `call`, unless it calls the library's room of this chapter.
+
+    Every Python function that runs meanwhile is looked at, so that no other name for it and no detour helps.
+
+    Args:
+        answer: the reader's function.
+        arguments: what it gets; copies, as for `call`.
+        derivatives: whether automatic differentiation is given away as well.
+
+    Raises:
+        Hint: it calls the room; or it differentiates automatically where `derivatives` is True.
+        Unanswered, Hint: as `call`.
+
+    Example:
+        >>> import torch
+        >>> from segkit.loss_envelope import bottom_mean
+        >>> call_by_hand(lambda values: bottom_mean(values, 2), torch.tensor([1.0, 2.0, 3.0]))
+        Traceback (most recent call last):
+        segkit.exercises.judging.Hint: Your function calls `bottom_mean` of segkit: write it yourself, ...
+    """
+    lent: list[str] = []
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if event != "call" or name.startswith(("_", "<")):  # the public name tells the reader more
+            return
+        if f"{module}.".startswith(f"{ROOM}."):
+            lent.append(
+                f"Your function calls `{name}` of segkit: write it yourself, with the operations of torch."
+            )
+        elif derivatives and ((module, name) in _BY_MACHINE or module == "torch._functorch.eager_transforms"):
+            lent.append("Your function differentiates automatically: derive the formula and write it down.")
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        value = call(answer, *arguments)
+    finally:
+        sys.setprofile(before)
+    if lent:
+        raise Hint(lent[0])
+    return value
