@@ -31,6 +31,10 @@ RATE = 5e-3
 """Learning rate of the U-Net at the top of the cycle."""
 
 
+VIT_RATES, VIT_RATE = (3e-3, 1e-2, 3e-2), 1e-2
+"""The same for the transformer: three, and the best of them in validation Dice (`vit_rates`)."""
+
+
 def training_slices(draw: Draw, *, slices: int = SLICES, batch_size: int = 8) -> WholeBatches:
     """Some slices of the training patients, turned and scaled a little each time."""
     chosen = acdc.choose(acdc.slices_of(draw.train), slices, draw.generator("slices"))
@@ -44,7 +48,7 @@ def method(
     """A 2-D net for volumes, under one of the losses."""
     build: Callable[[], nn.Module] = partial(UNet, 2, 1, draw.n_classes, WIDTHS, convs=1)
     if net == "vit":
-        build = partial(ViTSegmenter, 2, 1, draw.n_classes, acdc.HEART_GRID, feature_size=4)
+        build = partial(ViTSegmenter, 2, 1, draw.n_classes, acdc.HEART_GRID)
     return acdc.SliceWise(draw.module(build), terms(loss, knob, draw.n_classes, options))
 
 
@@ -100,6 +104,7 @@ class Choice(NamedTuple):
 
 
 PLAIN = Arm("cross-entropy", method)
+VIT = Arm("cross-entropy", partial(method, net="vit"))
 
 COMMON: dict[str, Any] = {
     "slug": "loss_envelope",
@@ -202,7 +207,7 @@ PLANS = {
         experiment="vit",
         question="The same losses, as tuned for the U-Net, on a transformer.",
         arms={
-            "plain": Arm("cross-entropy", partial(method, net="vit")),
+            "plain": VIT,
             **{
                 name: CHOSEN[name].arm(net="vit")
                 for name in (
@@ -217,7 +222,20 @@ PLANS = {
         },
         settings=(DROPPED, labels("none")),
         metrics=METRICS,
-        **{**COMMON, "updates": 600, "training": {**COMMON["training"], "lr": 3e-3}},
+        **{**COMMON, "training": {**COMMON["training"], "lr": VIT_RATE}},
+    ),
+    "vit_rates": Plan(
+        experiment="vit_rates",
+        question="Which learning rate suits the transformer? Right labels, two draws, validation part.",
+        arms={
+            f"{rate:.2g}": Arm(f"learning rate {rate:.2g}", VIT.method, training={"lr": rate})
+            for rate in VIT_RATES
+        },
+        settings=(labels("none"),),
+        draws=range(100, 102),
+        part="validation",
+        watched=8,
+        **{**COMMON, "baseline": f"{VIT_RATE:.2g}"},
     ),
     "ultrasound": Plan(
         experiment="ultrasound",
