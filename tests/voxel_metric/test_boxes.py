@@ -83,6 +83,12 @@ def test_a_box_larger_than_the_image_is_refused_or_padded():
     assert int((crop.label == 1).sum()) == 60
 
 
+def test_a_box_larger_than_the_image_lies_about_its_middle():
+    box = fit_box([BLOCK], margin_mm=2.0)
+    assert box.start([n - 3 for n in box.size], (0, 0, 0)) == (-1, -1, -1)
+    assert box.start([n - 3 for n in box.size], (9, 9, 9)) == (-1, -1, -1)
+
+
 def test_containment_counts_cases_that_lie_wholly_inside():
     box = fit_box([BLOCK], margin_mm=0.0)
     cases = [BLOCK, case_of((10, 6, 8), (5, 4, 3)), case_of((4, 6, 8), (9, 4, 3))]
