@@ -54,7 +54,7 @@ class RowHead(nn.Module):
                 fewer than two points that count all take part, since a norm needs two.
 
         Returns:
-            (B, Q, D).
+            (B, Q, D), in at least float32: losses lose digits in half precision.
 
         Raises:
             DataError: the rows do not have C channels, or there is only one to be normalised.
@@ -65,8 +65,10 @@ class RowHead(nn.Module):
         if self.training and len(flat) < 2 and isinstance(self.layers[1], nn.BatchNorm1d):
             raise DataError("batch norm cannot normalise a single vector: use more images, or norm='layer'")
         if valid is None or bool(valid.all()) or int(valid.sum()) < 2:
-            return self.layers(flat).reshape(*rows.shape[:2], -1)
+            out = self.layers(flat)
+            return out.to(torch.promote_types(out.dtype, torch.float32)).reshape(*rows.shape[:2], -1)
         kept = valid.flatten()
         out = self.layers(flat[kept])
+        out = out.to(torch.promote_types(out.dtype, torch.float32))
         whole = torch.zeros(len(flat), self.outputs, dtype=out.dtype, device=out.device)
         return whole.masked_scatter(kept[:, None], out).reshape(*rows.shape[:2], -1)

@@ -97,6 +97,8 @@ class LocalPretraining(Method):
             DataError: the batch holds no pairs of views, or they are too small for a level.
         """
         scene = Scene.of(batch)
+        for module in self.terms.values():
+            cast(Term, module).cells.count(scene.first.shape)  # complains of views that are too small
         views = torch.cat([batch["view1"], batch["view2"]])
         online = self.net.forward_features(views, self.taps)
         target: dict[str, Tensor] = {}
