@@ -100,3 +100,10 @@ def test_options_out_of_range(options):
 def test_rows_that_do_not_fit():
     with pytest.raises(DataError, match="negatives of shape"):
         rank_lists(rows(1, 4, 3), None, rows(1, 4, 2), ranking=Ranking())
+
+
+def test_an_anchor_is_never_its_own_positive():
+    x = rows(1, 64, 32, dtype=torch.float32)
+    tight = Ranking(1.0, 1.0 - 1e-6)  # anything but a distance of exactly 0 violates
+    found = rank_lists(x, None, rows(1, 2, 32, seed=1, dtype=torch.float32), ranking=tight)
+    assert (found.active_positives == 63).all()
