@@ -8,6 +8,8 @@ lines.
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 import torch
 from torch import Tensor
 
@@ -41,49 +43,50 @@ def cut(volumes: Tensor, place: Placement) -> Tensor:
             f"{tuple(volumes.shape)}"
         )
     axes = place.axes
-    if bool((axes != axes[:1]).any()):
+    if len(axes) > 1 and bool((axes != axes[:1]).any()):
         # Turned views have different axes: each orientation is a batch of its own.
         one = [slice(i, i + 1) for i in range(len(volumes))]
         return torch.cat([cut(volumes[i], Placement(place.rows[i], place.shape)) for i in one])
     order = axes[0].tolist()
-    out = volumes
-    for axis, (along, n) in enumerate(zip(order, place.shape, strict=True)):
-        where = _where(place, axis, along, n)
-        first = int(where.min().floor().clamp(0, volumes.shape[2 + along] - 1))
-        last = int(where.max().floor().clamp(first, volumes.shape[2 + along] - 2)) + 1
-        out = out.narrow(2 + along, first, max(1, last + 1 - first))
-    for axis, (along, n) in enumerate(zip(order, place.shape, strict=True)):
-        where = _where(place, axis, along, n)
-        first = int(where.min().floor().clamp(0, volumes.shape[2 + along] - 1))
-        out = along_axis(out, interpolation(where - first, out.shape[2 + along]).to(out.dtype), 2 + along)
+    low, end = place.low, place.low + place.size
+    begins, ends = torch.stack([low.amin(0), end.amax(0)]).tolist()
+    out, starts = volumes, []
+    for axis, voxels in enumerate(volumes.shape[2:]):
+        first = min(max(0, floor(begins[axis] - 0.5)), voxels - 1)
+        starts.append(first)
+        out = out.narrow(2 + axis, first, min(max(ceil(ends[axis] + 0.5), first + 1), voxels) - first)
+    for where, along in zip(_coordinates(place), order, strict=True):
+        matrices = interpolation(where - starts[along], out.shape[2 + along])
+        out = along_axis(out, matrices.to(out.dtype), 2 + along)
     out = out.permute(0, 1, *(2 + along for along in order))
-    outside = padding(place)
-    if bool(outside.any()):
+    if bool(((low < 0) | (end > place.extent)).any()):
         lowest = volumes.flatten(2).amin(2).reshape(*volumes.shape[:2], *(1 for _ in range(dims)))
-        out = torch.where(outside[:, None], lowest, out)
+        out = torch.where(padding(place)[:, None], lowest, out)
     return out.contiguous()
 
 
 def padding(place: Placement) -> Tensor:
     """Voxels of the views whose centres lie beyond their volumes: bool (B, *n)."""
     outside = torch.zeros((), dtype=torch.bool, device=place.rows.device)
-    for axis, n in enumerate(place.shape):
-        along = place.axes[:, axis]
-        where = _where(place, axis, along, n)
-        voxels = place.extent.gather(1, along[:, None])
-        beyond = (where < -0.5) | (where > voxels - 0.5)
+    voxels = place.extent.gather(1, place.axes)
+    for axis, where in enumerate(_coordinates(place)):
+        beyond = (where < -0.5) | (where > voxels[:, axis, None] - 0.5)
         outside = outside | beyond.reshape(
-            len(beyond), *(n if a == axis else 1 for a in range(len(place.shape)))
+            len(beyond), *(-1 if a == axis else 1 for a in range(len(place.shape)))
         )
     return outside.expand(len(place.rows), *place.shape)
 
 
-def _where(place: Placement, axis: int, along: int | Tensor, n: int) -> Tensor:
-    """Index coordinates in the volume of the n voxels of a view along one of its axes: (B, n)."""
-    chosen = torch.as_tensor(along, device=place.rows.device).expand(len(place.rows))[:, None]
-    steps = torch.arange(n, device=place.rows.device, dtype=place.low.dtype)
-    steps = torch.where(place.flips[:, axis, None], n - 1 - steps, steps)
-    return place.low.gather(1, chosen) + (steps + 0.5) / n * place.size.gather(1, chosen) - 0.5
+def _coordinates(place: Placement) -> list[Tensor]:
+    """For each axis of the views, the index coordinates of its voxels in the volume: (B, n) each."""
+    axes, flips = place.axes, place.flips
+    low, size = place.low.gather(1, axes), place.size.gather(1, axes)
+    start = torch.where(flips, low + size, low) - 0.5
+    step = torch.where(flips, -size, size) / size.new_tensor(place.shape)
+    centres = [torch.arange(n, device=axes.device, dtype=size.dtype) + 0.5 for n in place.shape]
+    return [
+        torch.addcmul(start[:, axis, None], step[:, axis, None], each) for axis, each in enumerate(centres)
+    ]
 
 
 def interpolation(where: Tensor, voxels: int) -> Tensor:
