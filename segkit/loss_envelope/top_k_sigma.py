@@ -12,10 +12,12 @@ from segkit.loss_envelope.groups import Scope
 from segkit.loss_envelope.image_level import TopImages
 from segkit.loss_envelope.image_losses import ImageLoss, VoxelLoss
 from segkit.loss_envelope.reporting import SelectionReport, selection_report
-from segkit.loss_envelope.rules import Sigma
+from segkit.loss_envelope.rules import Sigma, Spread
 from segkit.loss_envelope.voxel_level import TrimmedVoxels
 from segkit.loss_envelope.warming import Warmup
 from segkit.losses.inputs import Rows, as_rows
+
+TWO_SPREADS = Spread(2.0)
 
 
 class Weights(NamedTuple):
@@ -45,7 +47,9 @@ class TopKSigmaLoss(nn.Module):
         top_k: how many images: a share κ in (0, 1], k = max(1, ⌈κB⌉), or their number. 1.0 takes the mean
             of all. The paper's value is not known.
         sigma: what is dropped: a share in [0, 1), a count (int), a rule (`Share`, `Count`, `EqualCounts`,
-            `Spread`), or one of these for each class. The paper's value is not known.
+            `Spread`), or one of these for each class. By default what lies two standard deviations above
+            the mean of its class, which cost nothing on right labels (`loss_envelope/noise`). The paper's
+            value is not known.
         base: the loss of a voxel: "cross_entropy", "focal", "generalized_cross_entropy",
             "symmetric_cross_entropy", or a function `(logits, labels, *, valid=None)` → (B, *S).
         scope: among which voxels: "class", those of each labelled class; "image", all; "band", those of each
@@ -62,9 +66,10 @@ class TopKSigmaLoss(nn.Module):
             are those of one process with the whole batch.
 
     Value:
-        0 for a perfect prediction. L_b is a mean over kept voxels, each of weight 1/Σm, and 𝓛 one over
-        k images. With σ = 0 and k = B it is, bit for bit on a CPU where all voxels count, `DiceCELoss` or
-        `CrossEntropyLoss`; with ignored voxels it is the mean of their values for each image.
+        0 for a perfect prediction (a little below with T_P > 0: the smooth mean lies below the hard one). L_b
+        is a mean over kept voxels, each of weight 1/Σm, and 𝓛 one over k images. With σ = 0 and k = B it is,
+        bit for bit on a CPU where all voxels count, `DiceCELoss` or `CrossEntropyLoss`; with ignored voxels
+        it is the mean of their values for each image.
 
     Empty and ignored:
         Ignored voxels might as well not be there. Images without a valid voxel take no part; without any the
@@ -72,7 +77,8 @@ class TopKSigmaLoss(nn.Module):
 
     Cost:
         Linear in the number of voxels. For the gradient of cross-entropy alone, the probabilities and one
-        map of weights; with Dice, one map of weights more than `DiceCELoss`. Differentiable once.
+        map of weights; with Dice, one map of weights more than `DiceCELoss`, and for Dice on the kept voxels
+        one of the size of the logits besides. Differentiable once.
 
     Raises:
         ConfigError: an option makes no sense, or `top_k` is larger than the batch.
@@ -89,13 +95,13 @@ class TopKSigmaLoss(nn.Module):
         self,
         *,
         top_k: float | int = 1.0,
-        sigma: Sigma = 0.02,
+        sigma: Sigma = TWO_SPREADS,
         base: str | VoxelLoss = "cross_entropy",
         scope: Scope = "class",
         temperature_image: float | Literal["mad"] = "mad",
         temperature_voxel: float = 0.0,
         dice_weight: float = 1.0,
-        dice_on: Literal["all", "kept"] = "all",
+        dice_on: Literal["all", "kept"] = "kept",
         warmup: Warmup | None = None,
         band_width: float = 3.0,
         selection: Literal["device", "gathered"] = "device",

@@ -6,6 +6,7 @@ import math
 from itertools import product
 from statistics import median
 
+from segkit.loss_envelope import Spread
 from tests.losses.oracles import IGNORE, images, mean, softmax
 
 
@@ -86,12 +87,12 @@ def envelope(
     labels,
     *,
     top_k=1.0,
-    sigma=0.02,
+    sigma=Spread(2.0),
     scope="class",
     temperature_image="mad",
     temperature_voxel=0.0,
     dice_weight=1.0,
-    dice_on="all",
+    dice_on="kept",
     band_width=3.0,
     base="cross_entropy",
     change=lambda p: -math.log(p),
@@ -114,7 +115,7 @@ def envelope(
         total, kept, weighed = 0.0, 0, []
         for group, members in groups.items():
             values = [value for value, _, _ in members]
-            drop = sigma if isinstance(sigma, int) else math.floor(sigma * len(values) + 1e-9)
+            drop = dropped(sigma, values)
             drop = 0 if group is None else drop
             m = max(1, len(values) - drop)
             total, kept = total + bottom(values, m, temperature_voxel), kept + m
@@ -131,6 +132,15 @@ def envelope(
         off = [abs(value - median(losses)) for value in losses]
         temperature_image = max(1e-3, median(off) / 4)
     return -bottom([-value for value in losses], k, temperature_image) / k
+
+
+def dropped(sigma, values) -> int:
+    """How many of a group's values a rule drops."""
+    if isinstance(sigma, Spread):
+        mean = sum(values) / len(values)
+        sd = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values))
+        return sum(v - mean > sigma.factor * sd for v in values)
+    return sigma if isinstance(sigma, int) else math.floor(sigma * len(values) + 1e-9)
 
 
 def _dice(weighed, classes) -> float:

@@ -13,6 +13,7 @@ from segkit.loss_envelope import (
     FocalLoss,
     GeneralizedCELoss,
     OHEMLoss,
+    Spread,
     SymmetricCELoss,
     TLoss,
     TopKCrossEntropyLoss,
@@ -205,7 +206,8 @@ def envelope(
 
 # The examples of the battery have a few voxels of each class: a large σ, so that some are dropped.
 ENVELOPES = (
-    envelope("envelope_as_it_comes"),
+    envelope("envelope_as_it_comes", maps=2.5),
+    envelope("envelope_of_spread", sigma=Spread(0.5), maps=2.5),
     envelope("envelope_of_count", sigma=2, dice_weight=0.0),
     envelope(
         "envelope_by_class",
@@ -244,10 +246,11 @@ ENVELOPES = (
         top_k=1,
         sigma=0.5,
         temperature_image=0.5,
+        dice_on="all",
         not_claimed=BATCHWISE,
         compiled=True,
     ),
-    envelope("envelope_with_dice", sigma=0.5, dice_weight=0.7),
+    envelope("envelope_with_dice", sigma=0.5, dice_weight=0.7, dice_on="all"),
     envelope("envelope_with_dice_on_kept", sigma=0.5, dice_on="kept", maps=2.5),
     envelope(
         "envelope_smooth_all_over",
@@ -255,9 +258,16 @@ ENVELOPES = (
         sigma=0.4,
         temperature_image=0.3,
         temperature_voxel=0.2,
+        dice_on="all",
         not_claimed=BATCHWISE,
     ),
-    envelope("envelope_mad", top_k=0.5, temperature_image="mad", not_claimed={**BATCHWISE, **HELD}),
+    envelope(
+        "envelope_mad",
+        top_k=0.5,
+        temperature_image="mad",
+        dice_on="all",
+        not_claimed={**BATCHWISE, **HELD},
+    ),
     envelope(
         "envelope_of_focal",
         sigma=0.5,

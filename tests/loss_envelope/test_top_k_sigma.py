@@ -46,7 +46,7 @@ def test_hard_selection_equals_sorting(dice_weight):
         dice = soft_dice(z[None], y[None]).mean()
         values.append(torch.cat(kept).mean() + dice_weight * dice)
     expected = torch.stack(values).sort(descending=True).values[:2].mean()
-    loss = TopKSigmaLoss(dice_weight=dice_weight, **SELECTIVE)
+    loss = TopKSigmaLoss(dice_weight=dice_weight, dice_on="all", **SELECTIVE)
     torch.testing.assert_close(loss(logits, labels), expected)
 
 
@@ -139,7 +139,7 @@ def test_dice_on_what_is_kept_is_that_of_the_image_without_the_rest():
     keep = loss.weights(logits, labels).voxels > 0
     value = loss(logits, labels)
     torch.testing.assert_close(value, TopKSigmaLoss(sigma=0.0, dice_weight=0.5)(logits, labels, keep))
-    everything = TopKSigmaLoss(sigma=0.3, dice_weight=0.5)(logits, labels)
+    everything = TopKSigmaLoss(sigma=0.3, dice_weight=0.5, dice_on="all")(logits, labels)
     assert not torch.isclose(value, everything)
 
 

@@ -32,7 +32,7 @@ RATE = 5e-3
 
 
 VIT_RATES, VIT_RATE = (3e-3, 1e-2, 3e-2), 1e-2
-"""The same for the transformer: three, and the best of them in validation Dice (`vit_rates`)."""
+"""The same for the transformer: three, between which validation hardly decides (`vit_rates`); the middle."""
 
 
 def training_slices(draw: Draw, *, slices: int = SLICES, batch_size: int = 8) -> WholeBatches:
