@@ -52,6 +52,14 @@ def test_a_side_that_is_all_zone_gives_zone_pixels_only():
     assert (found.near == 4).all()
 
 
+def test_the_zone_gives_more_where_the_rest_is_scarce():
+    labels = torch.zeros(1, 8, 8, dtype=torch.int64)
+    labels[:, :, 4:] = 1  # on each side 24 pixels in the zone and 8 beyond
+    found, _ = drawn(ContourPatchSampler(8, patches=2, per_side=20, zone=3), labels)
+    assert (found.near == 12).all()
+    assert all(len(row.unique()) == 40 for row in found.pixels)
+
+
 def test_pixels_are_distinct_while_there_are_enough():
     found, _ = drawn(ContourPatchSampler(12, patches=8, per_side=10), disc())
     assert all(len(row.unique()) == 20 for row in found.pixels)

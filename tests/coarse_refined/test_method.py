@@ -90,3 +90,13 @@ def test_ranked_terms_need_labels_alone():
     out = net.outputs(batch["image"])
     _, total = both(net, out, batch["image"], torch.full_like(batch["label"], -1), state())
     assert total == 0
+
+
+def test_the_weak_view_is_a_target_alone_whatever_the_consistency():
+    def gradient(kind):
+        torch.manual_seed(0)
+        method = CoarseRefined(pair(variant="decoders"), consistency=CoarseRefinedConsistency(kind))
+        method.step(two_streams(), state())["unlabelled"].backward()
+        return torch.cat([p.grad.flatten() for p in method.net.unet.parameters()])
+
+    torch.testing.assert_close(gradient("symmetric"), gradient("detached"))
