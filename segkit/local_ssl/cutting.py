@@ -48,18 +48,18 @@ def cut(volumes: Tensor, place: Placement) -> Tensor:
         one = [slice(i, i + 1) for i in range(len(volumes))]
         return torch.cat([cut(volumes[i], Placement(place.rows[i], place.shape)) for i in one])
     order = axes[0].tolist()
-    low, end = place.low, place.low + place.size
-    begins, ends = torch.stack([low.amin(0), end.amax(0)]).tolist()
+    ends = place.low + place.size
+    begin, end, room = torch.stack([place.low.amin(0), ends.amax(0), place.extent.amin(0)]).tolist()
     out, starts = volumes, []
     for axis, voxels in enumerate(volumes.shape[2:]):
-        first = min(max(0, floor(begins[axis] - 0.5)), voxels - 1)
+        first = min(max(0, floor(begin[axis] - 0.5)), voxels - 1)
         starts.append(first)
-        out = out.narrow(2 + axis, first, min(max(ceil(ends[axis] + 0.5), first + 1), voxels) - first)
+        out = out.narrow(2 + axis, first, min(max(ceil(end[axis] + 0.5), first + 1), voxels) - first)
     for where, along in zip(_coordinates(place), order, strict=True):
         matrices = interpolation(where - starts[along], out.shape[2 + along])
         out = along_axis(out, matrices.to(out.dtype), 2 + along)
     out = out.permute(0, 1, *(2 + along for along in order))
-    if bool(((low < 0) | (end > place.extent)).any()):
+    if min(begin) < 0 or any(last > voxels for last, voxels in zip(end, room, strict=True)):
         lowest = volumes.flatten(2).amin(2).reshape(*volumes.shape[:2], *(1 for _ in range(dims)))
         out = torch.where(padding(place)[:, None], lowest, out)
     return out.contiguous()
@@ -91,13 +91,9 @@ def _coordinates(place: Placement) -> list[Tensor]:
 
 def interpolation(where: Tensor, voxels: int) -> Tensor:
     """Matrices (B, n, voxels) of linear interpolation at index coordinates; the border is continued."""
-    where = where.clamp(0, voxels - 1)
-    before = where.floor().clamp(max=max(voxels - 2, 0))
-    share = where - before
-    index = before.long()[..., None]
-    matrix = where.new_zeros(*where.shape, voxels)
-    matrix.scatter_(-1, index, (1 - share)[..., None])
-    return matrix.scatter_add_(-1, (index + 1).clamp(max=voxels - 1), share[..., None])
+    # A voxel's weight falls from 1 at its centre to 0 at its neighbours' centres.
+    centres = torch.arange(voxels, device=where.device, dtype=where.dtype)
+    return (1 - (where.clamp(0, voxels - 1)[..., None] - centres).abs()).clamp(min=0)
 
 
 def along_axis(x: Tensor, matrices: Tensor, axis: int) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -81,27 +82,27 @@ class Placement:
         """Places of views of one shape as one batch."""
         return cls(torch.cat([place.rows for place in places]), places[0].shape)
 
-    @property
+    @cached_property
     def low(self) -> Tensor:
         """First corner of each box (B, D), in voxels of the volume."""
         return self._row(0)
 
-    @property
+    @cached_property
     def size(self) -> Tensor:
         """Sides of each box (B, D) along the axes of the volume, in voxels."""
         return self._row(1)
 
-    @property
+    @cached_property
     def axes(self) -> Tensor:
         """Axis of the volume along which each axis of the view runs (B, D), int64."""
         return self.rows[:, 2].long()
 
-    @property
+    @cached_property
     def flips(self) -> Tensor:
         """Whether each axis of the view runs backwards (B, D), bool."""
         return self.rows[:, 3] > 0.5
 
-    @property
+    @cached_property
     def extent(self) -> Tensor:
         """Voxels of each volume (B, D); what a box holds beyond them was padded."""
         return self._row(4)
