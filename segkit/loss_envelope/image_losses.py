@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 from segkit.errors import ConfigError, unknown_name
-from segkit.loss_envelope.kept_dice import kept_dice
+from segkit.loss_envelope.kept_dice import kept_entropy_and_dice
 from segkit.loss_envelope.kept_means import kept_entropy, kept_mean
 from segkit.loss_envelope.peers import focal, generalized_cross_entropy, symmetric_cross_entropy
 from segkit.loss_envelope.selection import Selection
@@ -65,27 +65,31 @@ class ImageLoss:
             ramp: in [0, 1], the part of the rule's number that is dropped.
         """
         select = self.voxels.selector(rows, size, ramp=ramp)
-        entropic, whole = self.base is cross_entropy, self.dice_weight > 0 and self.dice_on == "all"
-        if whole:
-            terms = softmax_terms(rows)
-            values = terms.nll if entropic else self._voxel_losses(rows, size)
-            chosen = kept_mean(values, select)
-            dice = dice_from_terms(terms, smooth=1.0, background=False, pooled=False)
-            return ImageLosses(chosen.value + self.dice_weight * dice.mean(1), chosen)
-        chosen = kept_entropy(rows, select) if entropic else kept_mean(self._voxel_losses(rows, size), select)
+        entropic = self.base is cross_entropy
         if not self.dice_weight:
+            chosen = kept_entropy(rows, select) if entropic else kept_mean(self._voxels(rows, size), select)
             return ImageLosses(chosen.value, chosen)
-        return ImageLosses(chosen.value + self.dice_weight * kept_dice(rows, chosen.keep).mean(1), chosen)
+        if self.dice_on == "all":
+            terms = softmax_terms(rows)
+            chosen = kept_mean(terms.nll if entropic else self._voxels(rows, size), select)
+            dice = dice_from_terms(terms, smooth=1.0, background=False, pooled=False)
+        elif entropic:
+            chosen, dice = kept_entropy_and_dice(rows, select)
+        else:
+            chosen = kept_mean(self._voxels(rows, size), select)
+            fixed = Selection(*(each.detach() for each in chosen))
+            _, dice = kept_entropy_and_dice(rows, lambda _: fixed)
+        return ImageLosses(chosen.value + self.dice_weight * dice.mean(1), chosen)
 
     def plain(self, rows: Rows, size: tuple[int, ...]) -> Tensor:
         """The loss of the batch when nothing is dropped and all images count alike, a scalar."""
         dice_ce = DiceCELoss(dice_weight=self.dice_weight, ce_weight=1.0)
         if self.base is cross_entropy and self.dice_weight:
             return dice_ce(rows.logits, rows.labels)
-        mean = reduce(self._voxel_losses(rows, size), rows.counts)
+        mean = reduce(self._voxels(rows, size), rows.counts)
         return mean + self.dice_weight * dice_ce.mean_dice(softmax_terms(rows)) if self.dice_weight else mean
 
-    def _voxel_losses(self, rows: Rows, size: tuple[int, ...]) -> Tensor:
+    def _voxels(self, rows: Rows, size: tuple[int, ...]) -> Tensor:
         logits, labels, counts = rows
         shape = (len(labels), *size)
         valid = None if counts is None else counts.view(shape)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from segkit.errors import ConfigError
+from segkit.loss_envelope.spreads import count_far_above
 
 _ROUNDING = 1e-6
 """0.29 · 100 is 28.999… in binary; a share of 0.29 of 100 voxels is meant to be 29."""
@@ -121,14 +122,7 @@ class Spread:
 
     def dropped(self, sizes: Tensor, values: Tensor, groups: Tensor) -> Tensor:
         """See `Rule.dropped`."""
-        counts = torch.zeros_like(sizes)
-        for g in range(sizes.shape[1]):
-            member, n = groups == g, sizes[:, g].clamp(min=1)
-            mean = values.masked_fill(~member, 0).sum(1, dtype=torch.float64) / n
-            off = (values - mean[:, None].to(values.dtype)).masked_fill_(~member, 0)
-            sd = (off.square().sum(1, dtype=torch.float64) / n).sqrt()
-            counts[:, g] = ((off > (self.factor * sd[:, None]).to(values.dtype)) & member).sum(1)
-        return counts
+        return count_far_above(values, groups, sizes, self.factor)
 
 
 @dataclass(frozen=True)

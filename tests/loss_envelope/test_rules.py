@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segkit.errors import ConfigError
-from segkit.loss_envelope import Count, EqualCounts, PerClass, Share, Spread
+from segkit.loss_envelope import Count, EqualCounts, PerClass, Share, Spread, spreads
 from segkit.loss_envelope.groups import group_sizes
 from segkit.loss_envelope.rules import as_rule, kept_counts
 
@@ -99,3 +99,21 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(sigma, sentence):
     for wrong in (0.0, -1.0, float("inf"), float("nan")):
         with pytest.raises(ConfigError, match="factor of the spread"):
             Spread(wrong)
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 60), factor=st.floats(0.1, 3))
+@settings(deadline=None)
+def test_the_spread_of_all_groups_at_once_is_that_of_each(seed, n, factor):
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(2, n, generator=generator, dtype=torch.float64).exp()
+    member = torch.randint(-1, 3, (2, n), generator=generator).to(torch.int8)
+    sizes = group_sizes(member, 3)
+    expected = [
+        [
+            int((piece > piece.mean() + factor * piece.std(correction=0)).sum()) if len(piece) else 0
+            for piece in pieces
+        ]
+        for pieces in ([values[b][member[b] == g] for g in range(3)] for b in range(2))
+    ]
+    for count in (spreads._group_by_group, spreads._at_once):
+        assert count(values, member, sizes, factor).tolist() == expected
