@@ -257,7 +257,7 @@ PLANS = {
             {"n_labelled": 40, "noise": noise, "rate": 0.8 if noise != "none" else 0.0}
             for noise in ("none", "erode", "dilate", "drop")
         ),
-        metrics=METRICS,
+        metrics=("dice", "hd95_mm", "volume_error"),
         predict_batch=20,
         **{
             **COMMON,
