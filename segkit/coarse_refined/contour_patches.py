@@ -2,8 +2,7 @@ r"""Patches on the contours of labelled structures, and pixels of both sides in 
 
 Where a contour is follows from the labels of the batch, so that it moves with the augmentation: a pixel is
 within r of the contour of structure k if a pixel on the other side lies in the square (cube) of side
-2 r + 1 around it. That is a running maximum along each axis, at a fraction of what a distance transform
-costs.
+2 r + 1 around it. That takes a few shifts along each axis, a fraction of what a distance transform costs.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from segkit.errors import ConfigError, DataError
 from segkit.losses.inputs import IGNORE
-
-_POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 
 
 @dataclass(frozen=True)
@@ -111,7 +107,7 @@ class ContourPatchSampler:
             DataError: the image is smaller than a patch, or not 2-D or 3-D.
         """
         size = labels.shape[1:]
-        if len(size) not in _POOL or min(size) < self.side:
+        if len(size) not in (2, 3) or min(size) < self.side:
             raise DataError(
                 f"patches of side {self.side} do not fit into images of {tuple(size)}: choose a smaller side "
                 "or larger training patches"
@@ -222,10 +218,16 @@ def within(inside: Tensor, outside: Tensor, reach: int) -> Tensor:
 
 
 def widened(mask: Tensor, reach: int) -> Tensor:
-    """The mask (B, K, *S) grown by `reach` pixels along every axis at once."""
-    x = mask.float()
-    dims = mask.ndim - 2
-    for axis in range(dims):
-        kernel = [2 * reach + 1 if a == axis else 1 for a in range(dims)]
-        x = _POOL[dims](x, kernel, stride=1, padding=[n // 2 for n in kernel])
-    return x > 0
+    """The mask (B, K, *S) grown by `reach` pixels along every axis at once.
+
+    Shifted bytes, each time about twice as far: several times faster than a maximum over floats.
+    """
+    for axis in range(2, mask.ndim):
+        n, done = mask.shape[axis], 0
+        while done < min(reach, n - 1):
+            step = min(2 * done + 1, reach - done, n - 1)
+            grown = mask.clone()
+            grown.narrow(axis, step, n - step).logical_or_(mask.narrow(axis, 0, n - step))
+            grown.narrow(axis, 0, n - step).logical_or_(mask.narrow(axis, step, n - step))
+            mask, done = grown, done + step
+    return mask

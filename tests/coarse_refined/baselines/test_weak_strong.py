@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from segkit.coarse_refined import PseudoLabelLoss, StrongView
+from segkit.coarse_refined import CoarseRefinedConsistency, PseudoLabelLoss, StrongView
 from segkit.coarse_refined.baselines import WeakToStrong
 from segkit.errors import ConfigError
 from tests.coarse_refined.baselines.tables import Table, batch
@@ -29,6 +29,16 @@ def test_no_gradient_reaches_the_target():
     strong = StrongView()(weak, state(seed=5).generator)
     alone = PseudoLabelLoss(0.6)(method.net(strong), method.net(weak).detach())
     torch.testing.assert_close(method.net.slope.grad, torch.autograd.grad(alone, method.net.slope)[0])
+
+
+def test_the_weak_view_is_a_target_alone_whatever_the_loss():
+    def gradient(kind):
+        loss = CoarseRefinedConsistency(kind)
+        method = WeakToStrong(Table(), views=1, feature_share=0.0, unlabelled_loss=loss)
+        method.step(batch(), state())["unlabelled"].backward()
+        return method.net.slope.grad
+
+    torch.testing.assert_close(gradient("symmetric"), gradient("detached"))
 
 
 def test_it_weighs_as_much_as_the_labels_from_the_start():
