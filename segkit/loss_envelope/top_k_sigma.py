@@ -18,6 +18,7 @@ from segkit.loss_envelope.warming import Warmup
 from segkit.losses.inputs import Rows, as_rows
 
 TWO_SPREADS = Spread(2.0)
+"""What is dropped by default."""
 
 
 class Weights(NamedTuple):
@@ -77,8 +78,9 @@ class TopKSigmaLoss(nn.Module):
 
     Cost:
         Linear in the number of voxels. For the gradient of cross-entropy alone, the probabilities and one
-        map of weights; with Dice, one map of weights more than `DiceCELoss`, and for Dice on the kept voxels
-        one of the size of the logits besides. Differentiable once.
+        map of weights; with Dice, one map of weights more than `DiceCELoss`. Differentiable once. A GPU is
+        waited for once in each call, for the losses of the images (and more often with T_P > 0, or while
+        scope="image" has not warned).
 
     Raises:
         ConfigError: an option makes no sense, or `top_k` is larger than the batch.
