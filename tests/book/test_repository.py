@@ -30,7 +30,7 @@ SUFFIXES = {
 # Files that hold the address by derivation (`make stamp`) or name it as the source.
 DERIVED = {"_config.yml", "README.md", "CITATION.cff", "pyproject.toml"}
 BIGGEST, BIGGEST_RECORDS = 1_000_000, 4_000_000
-"""Bytes of a file, and of the run records of one experiment, which hold the metrics of every case of every run."""
+"""Bytes of a file, and of the run records of one experiment: every metric of every case of every run."""
 
 
 def tracked() -> list[Path]:
