@@ -7,51 +7,43 @@ are the gradient, and the sum is linear in them.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from segkit.voxel_metric.rows import ClassRows
-from segkit.voxel_metric.scanning import strips
+from segkit.voxel_metric.scanning import others, strips
 
 
-class AllTriplets(torch.autograd.Function):
-    """Sum of the hinges over all triplets, and the number of those above 0."""
+@torch.no_grad()
+def all_triplets(rows: ClassRows, *, margin: float, gradient: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Sum of the hinges over all triplets, the number of those above 0, and the gradient of the sum by z.
 
-    @staticmethod
-    def forward(ctx: Any, z: Tensor, rows: ClassRows, margin: float) -> tuple[Tensor, Tensor]:
-        total = torch.zeros((), dtype=torch.float64, device=z.device)
-        active = torch.zeros((), dtype=torch.int64, device=z.device)
-        to_z = torch.zeros_like(z)
-        m = len(z)
-        for strip in strips(rows):
-            here, own = slice(strip.first, strip.last), slice(strip.start, strip.end)
-            if strip.end - strip.start == m:
-                continue
-            similarity = z[here] @ z.T
-            near = similarity[:, own] - margin / 2
-            near.diagonal(strip.first - strip.start).fill_(torch.inf)  # no negative exceeds it
-            away = torch.cat([similarity[:, : strip.start], similarity[:, strip.end :]], 1)
-            exceeding = away.shape[1] - torch.searchsorted(away.sort(1).values, near, right=True)
-            exceeded = torch.searchsorted(near.sort(1).values, away)
-            active += exceeding.sum()
-            near.diagonal(strip.first - strip.start).zero_()
-            weight = torch.empty_like(similarity)
-            weight[:, own] = -2 * exceeding.to(z.dtype)
-            weight[:, : strip.start] = 2 * exceeded[:, : strip.start].to(z.dtype)
-            weight[:, strip.end :] = 2 * exceeded[:, strip.start :].to(z.dtype)
-            total += (weight * similarity).sum(dtype=torch.float64)
-            total += margin * exceeding.sum()
-            to_z[here].addmm_(weight, z)
-            to_z.addmm_(weight.T, z[here])
-        ctx.save_for_backward(to_z)
-        ctx.mark_non_differentiable(active)
-        return total.to(z.dtype), active
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (to_z,) = ctx.saved_tensors
-        return gradients[0] * to_z, None, None
+    Args:
+        rows: sorted by class.
+        margin: m, on squared distances.
+        gradient: whether it is wanted.
+    """
+    z, m = rows.z, len(rows.z)
+    total = torch.zeros((), dtype=torch.float64, device=z.device)
+    active = torch.zeros((), dtype=torch.int64, device=z.device)
+    to_z = torch.zeros_like(z) if gradient else None
+    for strip in strips(rows):
+        here, own = slice(strip.first, strip.last), slice(strip.start, strip.end)
+        if strip.end - strip.start == m:
+            continue
+        rest = others(z, strip)
+        near, away = z[here] @ z[own].T, z[here] @ rest.T
+        thresholds = near - margin / 2
+        thresholds.diagonal(strip.first - strip.start).fill_(torch.inf)  # no negative exceeds it
+        exceeding = away.shape[1] - torch.searchsorted(away.sort(1).values, thresholds, right=True)
+        exceeded = torch.searchsorted(thresholds.sort(1).values, away)
+        to_near, to_away = -2 * exceeding.to(z.dtype), 2 * exceeded.to(z.dtype)
+        total += (to_away * away).sum(dtype=torch.float64) + (to_near * near).sum(dtype=torch.float64)
+        active += exceeding.sum()
+        if to_z is not None:
+            to_z[here].addmm_(to_near, z[own]).addmm_(to_away, rest)
+            to_z[own].addmm_(to_near.T, z[here])
+            to_z[: strip.start].addmm_(to_away[:, : strip.start].T, z[here])
+            to_z[strip.end :].addmm_(to_away[:, strip.start :].T, z[here])
+    total += margin * active
+    return total.to(z.dtype), active, to_z

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from segkit.errors import DataError
@@ -22,11 +21,13 @@ class ClassRows:
 
     Attributes:
         z: shape `(M, d)`, of unit length, in at least float32, connected to what they were made of.
+        norm: shape `(M, 1)`: what each row was divided by, `EPS` or more.
         order: shape `(M,)`, int64: where each stood before.
         bounds: first row of each class that is present, and the row behind its last.
     """
 
     z: Tensor
+    norm: Tensor
     order: Tensor
     bounds: tuple[tuple[int, int], ...]
 
@@ -72,5 +73,6 @@ def class_rows(embeddings: Tensor, labels: Tensor) -> ClassRows:
     order = order[skipped:]
     ends = torch.tensor([0, *sizes]).cumsum(0).tolist()
     z = embeddings.index_select(0, order)
-    z = F.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1, eps=EPS)
-    return ClassRows(z, order, tuple(pairwise(ends)))
+    z = z.to(torch.promote_types(z.dtype, torch.float32))
+    norm = torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp(min=EPS)
+    return ClassRows(z / norm, norm, order, tuple(pairwise(ends)))

@@ -19,7 +19,9 @@ from segkit.voxel_metric.contours import in_band
 
 POLICIES = ("random", "contour", "error")
 _FEW = 8
-"""Pools of more than so many times what is drawn are drawn from without a permutation of all of them."""
+"""A part is drawn from without a list of it if it has so many times what is drawn, and the image not so many
+times the part.
+"""
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,16 @@ class VoxelSampler:
         rows = labels.reshape(b, -1)
         if valid is not None:
             rows = rows.masked_fill(~valid.reshape(b, -1), IGNORE)
-        preferred = self._preferred(labels, rows, distance_mm, prediction)
+        # One small number per voxel, for its class and part; those of ignored voxels are 0 and 1.
+        part = self._preferred(labels, rows, distance_mm, prediction)
+        codes = rows.to(torch.int16, copy=True).sub_(IGNORE).mul_(2).add_(part)
         found: list[tuple[int, Tensor]] = []
         for i in range(b):
-            for k, n in self._budget(rows[i]):
-                own = rows[i] == k
-                found.append((i, self._draw(own, None if preferred is None else preferred[i], n, generator)))
+            sizes = torch.bincount(codes[i]).tolist()
+            for k, n in self._budget(sizes):
+                first, second = 2 * (k - IGNORE) + 1, 2 * (k - IGNORE)
+                for code, wanted in self._parts(sizes, first, second, n):
+                    found.append((i, _drawn(codes[i], code, sizes[code], wanted, generator)))
         if not found:
             nothing = torch.zeros(0, dtype=torch.int64, device=labels.device)
             return VoxelSample(nothing, nothing, nothing)
@@ -128,10 +134,9 @@ class VoxelSampler:
         image, voxel = image[order], voxel[order]
         return VoxelSample(image, voxel, rows[image, voxel].long())
 
-    def _budget(self, row: Tensor) -> list[tuple[int, int]]:
-        """Classes that are present, and how many voxels of each."""
-        counts = torch.bincount(row.long() - IGNORE).tolist()  # many times faster than `unique`
-        present = [k + IGNORE for k, count in enumerate(counts) if count and k + IGNORE != IGNORE]
+    def _budget(self, sizes: Sequence[int]) -> list[tuple[int, int]]:
+        """Classes that are present, and how many voxels of each; from the sizes of their parts."""
+        present = [k for k in range(len(sizes) // 2 + IGNORE + 1) if any(sizes[2 * (k - IGNORE) :][:2])]
         if isinstance(self.per_class, int):
             return [(k, self.per_class) for k in present]
         if present and present[-1] >= len(self.per_class):
@@ -141,12 +146,20 @@ class VoxelSampler:
             )
         return [(k, self.per_class[k]) for k in present if self.per_class[k]]
 
+    def _parts(self, sizes: list[int], first: int, second: int, n: int) -> list[tuple[int, int]]:
+        """How many of n voxels come from each part of a class, as far as it has them."""
+        many, few = (sizes[code] if code < len(sizes) else 0 for code in (first, second))
+        share = {"random": 1.0, "contour": self.band_share, "error": 0.5}[self.policy]
+        wanted = min(round(share * n), many) if few else n
+        wanted = max(wanted, n - few) if many else 0
+        return [(code, number) for code, number in ((first, wanted), (second, n - wanted)) if number]
+
     def _preferred(
         self, labels: Tensor, rows: Tensor, distance_mm: Tensor | None, prediction: Tensor | None
-    ) -> Tensor | None:
-        """Voxels of the first part, `(B, N)`: those in the band, or those that are wrong."""
+    ) -> Tensor | int:
+        """Voxels of the first part, `(B, N)`: those in the band, those that are wrong, or all."""
         if self.policy == "random":
-            return None
+            return 1
         if self.policy == "error":
             if prediction is None or prediction.shape != labels.shape:
                 raise DataError(
@@ -162,31 +175,26 @@ class VoxelSampler:
             )
         return in_band(labels, distance_mm, self.band_mm).reshape(rows.shape)
 
-    def _draw(self, own: Tensor, preferred: Tensor | None, n: int, generator: torch.Generator) -> Tensor:
-        if preferred is None:
-            return _distinct(own.nonzero()[:, 0], n, generator)
-        first, second = (own & preferred).nonzero()[:, 0], (own & ~preferred).nonzero()[:, 0]
-        share = 0.5 if self.policy == "error" else self.band_share
-        wanted = round(share * n)
-        wanted = min(wanted, len(first)) if len(second) else n
-        wanted = max(wanted, n - len(second)) if len(first) else 0
-        parts = ((first, wanted), (second, n - wanted))
-        return torch.cat([_distinct(pool, many, generator) for pool, many in parts])
 
+def _drawn(codes: Tensor, code: int, size: int, n: int, generator: torch.Generator) -> Tensor:
+    """n of the places that hold a code: different ones if there are as many, else all of them in turn.
 
-def _distinct(pool: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """n of the pool: different ones if it has as many, else all of them as often as it takes."""
-    size, device = len(pool), generator.device
-    if n == 0:
-        return pool[:0]
-    if size > _FEW * n:
-        # Of twice as many draws, nearly all are different; a permutation of a large pool would cost more.
-        drawn = torch.randint(size, (2 * n,), generator=generator, device=device)
-        values, inverse = drawn.unique(return_inverse=True)
-        if len(values) >= n:
-            first = torch.full_like(values, len(drawn)).scatter_reduce_(
-                0, inverse, torch.arange(len(drawn), device=device), "amin"
-            )
-            return pool[drawn[first.sort().values[:n]].to(pool.device)]
-    turns = [torch.randperm(size, generator=generator, device=device) for _ in range(-(-n // size))]
-    return pool[torch.cat(turns)[:n].to(pool.device)]
+    Args:
+        codes: shape `(N,)`.
+        code: which of them.
+        size: how many places hold it, at least 1.
+        n: how many to draw, at least 1.
+        generator: where the numbers come from.
+    """
+    device = codes.device
+    if size > _FEW * n and size * _FEW > len(codes):
+        # A part that fills much of the image: draw places until enough hold the code, without a list of all.
+        tries = torch.randint(
+            len(codes), (2 * n * len(codes) // size + 16,), generator=generator, device=generator.device
+        )
+        hits = tries.to(device)[codes[tries.to(device)] == code].tolist()
+        if len(different := list(dict.fromkeys(hits))) >= n:
+            return torch.tensor(different[:n], device=device)
+    pool = (codes == code).nonzero()[:, 0]
+    turns = [torch.randperm(size, generator=generator, device=generator.device) for _ in range(-(-n // size))]
+    return pool[torch.cat(turns)[:n].to(device)]

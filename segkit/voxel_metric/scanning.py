@@ -85,7 +85,6 @@ def cyclic_positives(rows: ClassRows, generator: torch.Generator | None) -> Tens
 
 @torch.no_grad()
 def scan(
-    z: Tensor,
     rows: ClassRows,
     positive: Tensor,
     *,
@@ -97,8 +96,7 @@ def scan(
     r"""Mine a negative for every anchor, and sum over the negative pairs.
 
     Args:
-        z: the rows of `rows`, detached.
-        rows: which of them are of one class.
+        rows: sorted by class.
         positive: from `cyclic_positives`; "batch-hard" selects others.
         mining: "semi-hard", "batch-hard", or None for no triplets.
         margin: of the triplets, on squared distances.
@@ -108,25 +106,37 @@ def scan(
     Returns:
         What was mined; $\sum \frac12[m_c-d_{ij}]_+^2$ over pairs i < j of two classes; its gradient by `z`.
     """
-    m = len(z)
+    z, m = rows.z, len(rows.z)
     mined = Mined(positive.clone(), torch.arange(m, device=z.device), torch.zeros_like(positive))
     level = (z * z[positive]).sum(1)
     total = torch.zeros((), dtype=torch.float64, device=z.device)
     to_z = torch.zeros_like(z) if gradient and pair_margin is not None else None
     for strip in strips(rows):
-        similarity = z[strip.first : strip.last] @ z.T
+        if strip.end - strip.start == m:
+            continue
+        similarity = z[strip.first : strip.last] @ others(z, strip).T
         if pair_margin is not None and strip.end < m:
             total += _negative_pairs(similarity, strip, pair_margin, z, to_z)
-        if mining is not None and strip.end - strip.start < m:
+        if mining == "batch-hard" and strip.end - strip.start > 1:
+            own = z[strip.first : strip.last] @ z[strip.start : strip.end].T
+            own.diagonal(strip.first - strip.start).fill_(torch.inf)
+            mined.positive[strip.first : strip.last] = strip.start + own.argmin(1)
+        if mining is not None:
             _mine(similarity, strip, level, mined, hard=mining == "batch-hard", margin=margin)
     return mined, total.to(z.dtype), to_z
+
+
+def others(z: Tensor, strip: Strip) -> Tensor:
+    """Rows of the other classes, in their order."""
+    before, behind = z[: strip.start], z[strip.end :]
+    return torch.cat([before, behind]) if len(before) and len(behind) else before if len(before) else behind
 
 
 def _negative_pairs(
     similarity: Tensor, strip: Strip, margin: float, z: Tensor, to_z: Tensor | None
 ) -> Tensor:
     """The sum over pairs of an anchor and a row of a later class; its gradient is added to `to_z`."""
-    distance = similarity[:, strip.end :].mul(-2).add_(2).clamp_(min=EPS).sqrt_()
+    distance = similarity[:, strip.start :].mul(-2).add_(2).clamp_(min=EPS).sqrt_()
     short = (margin - distance).relu_()
     value = short.square().sum() / 2
     if to_z is not None:
@@ -140,23 +150,18 @@ def _negative_pairs(
 def _mine(
     similarity: Tensor, strip: Strip, level: Tensor, mined: Mined, *, hard: bool, margin: float
 ) -> None:
-    """Fill in what was mined for the anchors of a strip. The strip is overwritten."""
+    """Fill in the negatives of the anchors of a strip. The strip is overwritten."""
     here = slice(strip.first, strip.last)
-    if hard and strip.end - strip.start > 1:
-        own = similarity[:, strip.start : strip.end]
-        own.diagonal(strip.first - strip.start).fill_(torch.inf)
-        mined.positive[here] = strip.start + own.argmin(1)
-    similarity[:, strip.start : strip.end] = -torch.inf
     beyond = similarity.sub_(level[here, None])  # above 0: nearer to the anchor than its first positive
-    mined.violations[here] = (beyond > -margin / 2).sum(1)
+    violations = (beyond > -margin / 2).sum(1)
     if hard:
-        mined.negative[here] = beyond.argmax(1)
-        return
-    # Of the numbers below 0 that next to 0 has the lowest reciprocal: no mask is needed to find it.
-    nearest = beyond.reciprocal().min(1)
-    mined.negative[here] = nearest.indices
-    # No negative in the window although some violate the margin: take the hardest of them.
-    outside = nearest.values * margin >= -2
-    rest = outside & (mined.violations[here] > 0)
-    if bool(rest.any()):
-        mined.negative[here] = torch.where(rest, beyond.argmax(1), nearest.indices)
+        found = beyond.argmax(1)
+    else:
+        # Of the numbers below 0 that next to 0 has the lowest reciprocal: no mask is needed to find it.
+        nearest = beyond.reciprocal().min(1)
+        # No negative in the window although some violate the margin: take the hardest of them.
+        rest = (nearest.values * margin >= -2) & (violations > 0)
+        found = torch.where(rest, beyond.argmax(1), nearest.indices) if bool(rest.any()) else nearest.indices
+    # Behind the places before the class, a row of the others is as many rows further on as the class has.
+    mined.negative[here] = found + (found >= strip.start) * (strip.end - strip.start)
+    mined.violations[here] = violations

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from segkit.errors import ConfigError, unknown_name
-from segkit.voxel_metric.batch_all import AllTriplets
-from segkit.voxel_metric.rows import ClassRows, class_rows
+from segkit.voxel_metric.batch_all import all_triplets
+from segkit.voxel_metric.rows import EPS, ClassRows, class_rows
 from segkit.voxel_metric.scanning import Mined, cyclic_positives, scan
 
 MINING = ("semi-hard", "batch-hard", "batch-all")
@@ -88,7 +88,7 @@ def triplet_pair(
     Cost:
         Time O(M² d), and O(M² log M) more for "batch-all". Memory O(M d) and strips of about 2^17 numbers
         on a CPU; no matrix of M × M lies in memory, and no map is kept for the gradient but one of (M, d).
-        The gradient of negative pairs can be differentiated only once.
+        The gradient is written by hand and can be differentiated only once.
 
     Differs from:
         pytorch-metric-learning, whose distance is not squared unless told so, whose contrastive hinge is
@@ -110,29 +110,7 @@ def triplet_pair(
     check_margins(margin, pair_margin)
     if mining not in MINING:
         raise unknown_name("mining", mining, MINING)
-    with torch.autocast(embeddings.device.type, enabled=False):
-        rows = class_rows(embeddings, labels)
-        zero = rows.z.sum() * 0
-        if not rows.triplets:
-            nothing = zero.to(embeddings.dtype)
-            return TupleTerms(nothing, nothing, zero.detach(), zero.detach())
-        mined, negatives = _scanned(
-            rows, mining=None if mining == "batch-all" else mining, margin=margin, pair_margin=pair_margin,
-            generator=generator,
-        )  # fmt: skip
-        pair = (_positive_pairs(rows) / rows.positive_pairs + negatives / rows.negative_pairs) / 2
-        if mining == "batch-all":
-            total, active = AllTriplets.apply(rows.z, rows, margin)
-            triplet = total / active.clamp(min=1)
-            share = mined_share = active / rows.triplets
-        else:
-            anchors = (mined.positive != torch.arange(len(rows.z), device=rows.z.device)).nonzero()[:, 0]
-            hinge = _hinges(rows.z, anchors, mined.positive[anchors], mined.negative[anchors], margin)
-            above = hinge.detach() > 0
-            triplet = hinge.sum() / above.sum().clamp(min=1)
-            share, mined_share = _active_share(rows, mined), above.sum() / len(anchors)
-    dtype = embeddings.dtype
-    return TupleTerms(triplet.to(dtype), pair.to(dtype), share.to(zero.dtype), mined_share.to(zero.dtype))
+    return TupleTerms(*_Tuples.apply(embeddings, labels, margin, pair_margin, mining, generator))
 
 
 def mine(
@@ -172,11 +150,13 @@ def mine(
         if not rows.triplets:
             none = rows.order[:0]
             return Triplets(none, none, none)
-        mined, _ = _scanned(rows, mining=mining, margin=margin, pair_margin=None, generator=generator)
-        anchors = torch.arange(len(rows.z), device=rows.z.device)
-        hinge = _hinges(rows.z, anchors, mined.positive, mined.negative, margin)
-        kept = (hinge > 0) & (mined.positive != anchors)
-        found = (anchors[kept], mined.positive[kept], mined.negative[kept])
+        mined, _, _ = scan(
+            rows, cyclic_positives(rows, generator), mining=mining, margin=margin, pair_margin=None,
+            gradient=False,
+        )  # fmt: skip
+        active = _hinges(rows, mined, margin) > 0
+        anchors = active.nonzero()[:, 0]
+    found = (anchors, mined.positive[active], mined.negative[active])
     return Triplets(*(rows.order[each] for each in found))
 
 
@@ -189,62 +169,117 @@ def check_margins(margin: float = 0.2, pair_margin: float = 1.0) -> None:
         )
 
 
-class _NegativePairs(torch.autograd.Function):
-    """The sum over the negative pairs, whose gradient the scan has found already."""
+class _Tuples(torch.autograd.Function):
+    """All terms and their gradients in one go, from the embeddings as they come: few operations, so that a
+    small pool costs little more than its matrix.
+    """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, total: Tensor, to_z: Tensor) -> Tensor:
-        ctx.save_for_backward(to_z)
-        return total.clone()
+    def forward(
+        ctx: Any,
+        embeddings: Tensor,
+        labels: Tensor,
+        margin: float,
+        pair_margin: float,
+        mining: str,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        gradient = ctx.needs_input_grad[0]
+        with torch.autocast(embeddings.device.type, enabled=False):
+            rows = class_rows(embeddings, labels)
+            ctx.shape, ctx.dtype, ctx.empty = embeddings.shape, embeddings.dtype, not rows.triplets
+            if ctx.empty:
+                found = tuple(rows.z.new_zeros(()) for _ in range(4))
+            else:
+                mined, negative, to_pair = scan(
+                    rows, cyclic_positives(rows, generator), mining=None if mining == "batch-all" else mining,
+                    margin=margin, pair_margin=pair_margin, gradient=gradient,
+                )  # fmt: skip
+                pair = (negative / rows.negative_pairs + _positive_pairs(rows, to_pair)) / 2
+                if mining == "batch-all":
+                    triplet, active, to_triplet = all_triplets(rows, margin=margin, gradient=gradient)
+                    share = kept = active / rows.triplets
+                else:
+                    triplet, active, to_triplet = _mined_triplets(rows, mined, margin, gradient=gradient)
+                    share, kept = _active_share(rows, mined), active / _anchors(rows)
+                found = triplet / active.clamp(min=1), pair, share, kept
+                if to_pair is not None and to_triplet is not None:
+                    ctx.save_for_backward(
+                        rows.order, rows.z, rows.norm, to_triplet.div_(active.clamp(min=1)), to_pair
+                    )
+        triplet, pair = (each.to(ctx.dtype) for each in found[:2])
+        share, kept = (each.to(rows.z.dtype) for each in found[2:])
+        ctx.mark_non_differentiable(share, kept)
+        return triplet, pair, share, kept
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (to_z,) = ctx.saved_tensors
-        return gradients[0] * to_z, None, None
+        out = torch.zeros(ctx.shape, dtype=ctx.dtype, device=gradients[0].device)
+        if not ctx.empty:
+            order, z, norm, to_triplet, to_pair = ctx.saved_tensors
+            to_z = to_triplet * gradients[0] + to_pair * gradients[1]
+            # Through z = u / ‖u‖: what points along z is lost, and long rows turn slowly.
+            along = (to_z * z).sum(1, keepdim=True).masked_fill_(norm <= EPS, 0)
+            to_u = torch.addcmul(to_z, along, z, value=-1).div_(norm)
+            out.index_copy_(0, order, to_u.to(ctx.dtype))
+        return out, None, None, None, None, None
 
 
-def _scanned(
-    rows: ClassRows,
-    *,
-    mining: str | None,
-    margin: float,
-    pair_margin: float | None,
-    generator: torch.Generator | None,
-) -> tuple[Mined, Tensor]:
-    """What was mined, and the sum over the negative pairs, connected to the rows."""
-    wanted = rows.z.requires_grad and torch.is_grad_enabled()
-    mined, total, to_z = scan(
-        rows.z.detach(), rows, cyclic_positives(rows, generator), mining=mining, margin=margin,
-        pair_margin=pair_margin, gradient=wanted,
-    )  # fmt: skip
-    if to_z is not None:
-        total = _NegativePairs.apply(rows.z, total, to_z)
-    return mined, total
+def _positive_pairs(rows: ClassRows, to_pair: Tensor | None) -> Tensor:
+    r"""The mean of $\frac12 D_{ij}$ over pairs of one class, from the rows alone: with their mean $\bar z_k$,
+    $\sum_{i<j} D_{ij} = n_k \sum_i \|z_i - \bar z_k\|^2$.
+
+    Args:
+        rows: of all classes.
+        to_pair: gradient of the sum over negative pairs, which becomes that of the pair term.
+    """
+    total = rows.z.new_zeros(())
+    if to_pair is not None:
+        to_pair.div_(2 * rows.negative_pairs)
+    for start, end in rows.bounds:
+        z = rows.z[start:end]
+        away = z - z.mean(0)
+        total += away.square().sum() * ((end - start) / 2)
+        if to_pair is not None:
+            to_pair[start:end].add_(away, alpha=(end - start) / (2 * rows.positive_pairs))
+    return total / rows.positive_pairs
 
 
-def _positive_pairs(rows: ClassRows) -> Tensor:
-    r"""$\sum \frac12 D_{ij}$ over pairs i < j of one class: $\frac{n_k}{2} \sum_i \|z_i - \bar z_k\|^2$."""
+def _anchors(rows: ClassRows) -> int:
+    """Rows that have a positive."""
+    return sum(end - start for start, end in rows.bounds if end - start > 1)
+
+
+def _hinges(rows: ClassRows, mined: Mined, margin: float) -> Tensor:
+    """D_ap − D_an + m above 0 for each anchor, 0 for rows without a positive."""
     z = rows.z
-    sizes = torch.tensor([end - start for start, end in rows.bounds], device=z.device)
-    of = torch.arange(len(sizes), device=z.device).repeat_interleave(sizes)
-    mean = z.new_zeros(len(sizes), z.shape[1]).index_add(0, of, z) / sizes[:, None]
-    return ((z - mean[of]).square().sum(1) * sizes[of]).sum() / 2
+    hinge = (2 * (z * (z[mined.negative] - z[mined.positive])).sum(1) + margin).relu_()
+    for start, end in rows.bounds:
+        if end - start == 1:
+            hinge[start] = 0
+    return hinge
 
 
-def _hinges(z: Tensor, a: Tensor, p: Tensor, n: Tensor, margin: float) -> Tensor:
-    """D_ap − D_an + m above 0, which for unit rows is 2 a·(n − p) + m."""
-    return (2 * (z[a] * (z[n] - z[p])).sum(1) + margin).relu()
+def _mined_triplets(
+    rows: ClassRows, mined: Mined, margin: float, *, gradient: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Sum of the hinges, number of those above 0, and the gradient of the sum."""
+    hinge = _hinges(rows, mined, margin)
+    active = hinge > 0
+    if not gradient:
+        return hinge.sum(), active.sum(), None
+    z, p, n = rows.z, mined.positive, mined.negative
+    own = z * (2 * active.to(z.dtype))[:, None]  # 2 z_a of the active anchors
+    to_z = (z[n] - z[p]) * (2 * active.to(z.dtype))[:, None]
+    to_z.index_add_(0, n, own).index_add_(0, p, own, alpha=-1)
+    return hinge.sum(), active.sum(), to_z
 
 
 def _active_share(rows: ClassRows, mined: Mined) -> Tensor:
     """Each anchor stands for the triplets with all of its positives."""
-    m = len(rows.z)
-    violations = mined.violations.double()
-    active = sum(
-        violations[start:end].sum() * (end - start - 1) for start, end in rows.bounds if end - start < m
-    )
-    return torch.as_tensor(active, device=rows.z.device) / rows.triplets
+    parts = [mined.violations[start:end].sum() * (end - start - 1) for start, end in rows.bounds]
+    return torch.stack(parts).sum() / rows.triplets
 
 
 class TripletPairLoss(nn.Module):
