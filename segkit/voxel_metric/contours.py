@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -86,9 +87,10 @@ def in_band(labels: Tensor, distance_mm: Tensor, width_mm: float) -> Tensor:
     Returns:
         bool, `(B, *S)`. Without augmentation, where a label is not IGNORE, that is `contour_band`.
     """
-    nearest = distance_mm.amin(1)
-    for k in range(1, distance_mm.shape[1] + 1):  # in structure k its own distance, which is minus the depth
-        nearest = torch.where(labels == k, -distance_mm[:, k - 1], nearest)
+    each = distance_mm.unbind(1)
+    nearest = reduce(torch.minimum, each)  # faster than `amin` over a handful of maps
+    for k, distance in enumerate(each, start=1):  # in structure k its own, which is minus the depth
+        nearest = torch.where(labels == k, -distance, nearest)
     return nearest <= width_mm
 
 

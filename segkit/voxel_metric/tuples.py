@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from segkit.errors import ConfigError, unknown_name
 from segkit.voxel_metric.batch_all import all_triplets
-from segkit.voxel_metric.rows import EPS, ClassRows, class_rows
+from segkit.voxel_metric.rows import ClassRows, class_rows
 from segkit.voxel_metric.scanning import Mined, cyclic_positives, scan
 
 MINING = ("semi-hard", "batch-hard", "batch-all")
@@ -220,7 +220,7 @@ class _Tuples(torch.autograd.Function):
             order, z, norm, to_triplet, to_pair = ctx.saved_tensors
             to_z = to_triplet * gradients[0] + to_pair * gradients[1]
             # Through z = u / ‖u‖: what points along z is lost, and long rows turn slowly.
-            along = (to_z * z).sum(1, keepdim=True).masked_fill_(norm <= EPS, 0)
+            along = (to_z * z).sum(1, keepdim=True)
             to_u = torch.addcmul(to_z, along, z, value=-1).div_(norm)
             out.index_copy_(0, order, to_u.to(ctx.dtype))
         return out, None, None, None, None, None

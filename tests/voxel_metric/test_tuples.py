@@ -213,6 +213,22 @@ def test_a_class_of_one_voxel_is_a_negative_and_no_anchor():
     assert set(mine(u, labels, margin=4.0).negative.tolist()) == {3}
 
 
+def test_the_mined_share_is_one_of_anchors():
+    u = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+    assert float(triplet_pair(u, torch.tensor([0, 0, 1]), margin=4.0).mined_share) == 1.0
+    assert float(triplet_pair(u, torch.tensor([0, 0, 1]), margin=0.0).mined_share) == 0.0
+
+
+@pytest.mark.parametrize("mining", MINING)
+def test_a_row_of_zeros_has_a_finite_gradient(mining):
+    u, labels = pool(12, classes=2)
+    u = u.detach().float()
+    u[3] = 0
+    u.requires_grad_()
+    for term in ("triplet", "pair"):
+        assert bool(gradient(u, labels, term, mining=mining).isfinite().all())
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
 def test_losses_keep_the_dtype_and_compute_in_full_precision(dtype):
     u, labels = pool(40, seed=9, dtype=torch.float32)
