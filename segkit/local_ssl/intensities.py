@@ -112,8 +112,9 @@ def _brighter(views: Tensor, factor: Tensor, generator: torch.Generator) -> Tens
 def _bent(views: Tensor, power: Tensor, generator: torch.Generator) -> Tensor:
     low, high = _range(views)
     width = high - low
-    share = (views - low) / torch.where(width > 0, width, 1)
-    return torch.where(width > 0, low + width * share.clamp(0, 1) ** power, views)
+    # Without contrast this is 0/0, and the view itself is taken.
+    bent = low + width * ((views - low) / width).clamp(0, 1) ** power
+    return torch.where(width > 0, bent, views)
 
 
 def _range(views: Tensor) -> tuple[Tensor, Tensor]:

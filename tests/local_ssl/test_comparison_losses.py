@@ -124,6 +124,15 @@ def test_near_cells_are_those_within_the_distance():
     ]
 
 
+def test_the_larger_cell_is_the_unit_of_nearness():
+    small = Placement.of(low=(0, 0), size=(4, 4), shape=(8, 8), extent=(20, 20))
+    large = Placement.of(low=(0, 0), size=(8, 8), shape=(8, 8), extent=(20, 20))
+    apart = torch.tensor([[[2.0, 2.0]]]), torch.tensor([[[2.0, 5.0]]])  # 3 of 4√2 = 5.66, and of 2√2 = 2.83
+    for first, second in ((small, large), (large, small)):
+        assert near_pairs(first, second, apart, Cells.even((4, 4)), within=0.7).all()
+    assert not near_pairs(small, small, apart, Cells.even((4, 4)), within=0.7).any()
+
+
 def test_the_terms_of_vicreg_are_their_loops():
     first, second = rows(2, 2, 5, 3)
     valid = torch.tensor([[True, True, False, True, True], [True, False, True, True, True]])

@@ -18,11 +18,13 @@ from segkit.local_ssl import (
     LocalPretraining,
     LocalVICReg,
     PixelPropagation,
+    Scene,
     TwoBoxes,
     make_views,
     target_decay,
 )
 from segkit.local_ssl.method import trained_names
+from segkit.local_ssl.terms import Seen
 from segkit.nets import UNet, ViTSegmenter
 from tests.local_ssl.small import HEADS, batches, net, state, trainer
 
@@ -65,6 +67,26 @@ def test_the_order_of_the_two_views_does_not_matter(name):
     other = {key[:-1] + {"1": "2", "2": "1"}[key[-1]]: value for key, value in batch.items()}
     found, swapped = (pretraining.step(each, state())["total"] for each in (batch, other))
     torch.testing.assert_close(found, swapped)
+
+
+class AsItIs(nn.Module):
+    """A projector that changes nothing."""
+
+    def forward(self, rows, valid=None):
+        return rows
+
+
+@pytest.mark.parametrize("make", [LocalConsistency, LocalInfoNCE, DenseContrast])
+def test_each_view_is_compared_with_the_other(make):
+    term = make(net(), "bottom", **POINTS)
+    term.projector = AsItIs()
+    term.predicted = lambda rows, valid=None: rows
+    boxes = TwoBoxes((12, 16, 12), scale=(1, 1), overlap=1.0)
+    scene = Scene.of(make_views(torch.randn(2, 1, 12, 16, 12), boxes, seed=0))
+    first, second = torch.randn(2, 2, 8, 3, 4, 3)
+    crossed = Seen(torch.cat([first, second]), torch.cat([second, first]), term.projector)
+    straight = Seen(torch.cat([first, second]), torch.cat([first, second]), term.projector)
+    assert term(crossed, scene)["loss"] < 0.5 * term(straight, scene)["loss"]
 
 
 def test_two_views_that_are_one_give_no_loss_without_a_predictor():

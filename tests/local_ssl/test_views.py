@@ -46,6 +46,11 @@ def test_parts_are_rows_of_the_batch():
         whole.part(0, 0, 3)
 
 
+def test_a_case_that_comes_again_is_cut_elsewhere():
+    alone = batches(number=1, batch_size=1)
+    assert len({alone[i]["place1"][0, 0, 0].item() for i in range(8)}) > 4
+
+
 def test_threads_make_the_same_batches():
     plain = batches(intensity=Intensity())
     with Prefetch(plain, workers=2) as ahead:
