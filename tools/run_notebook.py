@@ -20,6 +20,8 @@ import papermill
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CELL_TIMEOUT_S = {"toy": 300, "laptop": 3600}
 KERNEL_TIMEOUT_S = 120
+KERNEL_STARTS = 3
+"""A kernel is told its ports before it takes them. Where another kernel is quicker it dies, and is started again."""
 
 
 def peak_mb() -> float:
@@ -62,6 +64,27 @@ def tidy(executed: nbformat.NotebookNode, scale: str) -> None:
             cell.metadata["tags"] = [*tags, "remove-cell"]
 
 
+def run_cells(source: Path, target: Path, *, scale: str, folder: Path) -> None:
+    """papermill, with another start for a kernel that never answered."""
+    for start in range(1, KERNEL_STARTS + 1):
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(target),
+                parameters={"SCALE": scale},
+                kernel_name="python3",
+                cwd=str(folder),
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                start_timeout=KERNEL_TIMEOUT_S,
+                execution_timeout=CELL_TIMEOUT_S.get(scale),
+            )
+            return
+        except RuntimeError as problem:
+            if "before replying to kernel_info" not in str(problem) or start == KERNEL_STARTS:
+                raise
+
+
 def execute(source: Path, target: Path, *, scale: str, folder: Path) -> dict[str, Any]:
     """Execute `source` into `target` and tell how it went.
 
@@ -76,17 +99,7 @@ def execute(source: Path, target: Path, *, scale: str, folder: Path) -> dict[str
     """
     began, error = time.monotonic(), None
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(target),
-            parameters={"SCALE": scale},
-            kernel_name="python3",
-            cwd=str(folder),
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            start_timeout=KERNEL_TIMEOUT_S,
-            execution_timeout=CELL_TIMEOUT_S.get(scale),
-        )
+        run_cells(source, target, scale=scale, folder=folder)
     except Exception as problem:  # a dead kernel, a cell over its time and a failing cell are told alike
         cell = "before the first cell"
         if target.is_file():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import nbformat
 import pytest
 
 from tests.tools.conftest import code
+from tools import run_notebook
 from tools.run_notebook import failing_cell, last_line, tidy
 
 
@@ -44,3 +48,28 @@ def test_the_second_parameters_cell_is_shown_only_where_it_says_something(scale:
     tidy(executed, scale)
     assert ("remove-cell" in executed.cells[0].metadata["tags"]) is hidden
     assert "papermill" not in executed.metadata and "papermill" not in executed.cells[0].metadata
+
+
+@pytest.mark.parametrize(
+    ("sentence", "deaths", "starts", "survives"),
+    [
+        ("Kernel died before replying to kernel_info", 1, 2, True),
+        ("Kernel died before replying to kernel_info", 9, 3, False),
+        ("something else", 1, 1, False),
+    ],
+)
+def test_a_kernel_that_never_answered_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, sentence: str, deaths: int, starts: int, survives: bool
+) -> None:
+    calls = []
+
+    def start(*paths: str, **options: object) -> None:
+        calls.append(paths)
+        if len(calls) <= deaths:
+            raise RuntimeError(sentence)
+
+    monkeypatch.setattr(run_notebook.papermill, "execute_notebook", start)
+    outcome = nullcontext() if survives else pytest.raises(RuntimeError, match=sentence)
+    with outcome:
+        run_notebook.run_cells(Path("a"), Path("b"), scale="toy", folder=Path("."))
+    assert len(calls) == starts
