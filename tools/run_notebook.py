@@ -21,7 +21,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CELL_TIMEOUT_S = {"toy": 300, "laptop": 3600}
 KERNEL_TIMEOUT_S = 120
 KERNEL_STARTS = 3
-"""A kernel is told its ports before it takes them. Where another kernel is quicker it dies, and is started again."""
+"""A kernel is told its ports before it takes them. Where another is quicker it dies, and is started again."""
 
 
 def peak_mb() -> float:

@@ -71,5 +71,5 @@ def test_a_kernel_that_never_answered_is_started_again(
     monkeypatch.setattr(run_notebook.papermill, "execute_notebook", start)
     outcome = nullcontext() if survives else pytest.raises(RuntimeError, match=sentence)
     with outcome:
-        run_notebook.run_cells(Path("a"), Path("b"), scale="toy", folder=Path("."))
+        run_notebook.run_cells(Path("a"), Path("b"), scale="toy", folder=Path("book"))
     assert len(calls) == starts
