@@ -24,8 +24,8 @@ class MaskPrior(Supervised):
     r"""Supervised training on $[\tilde I; M]$: a normalised image, and channels that show position and shape.
 
     "image" is the baseline $f(\tilde I)$, "mask" scenario 1 $f(M)$, "image+mask" scenario 2
-    $f([\tilde I; M])$ of [kazemimoghadam2023]. The network takes the chosen channels, image first, in the
-    order of `channels`.
+    $f([\tilde I; M])$ of [kazemimoghadam2022masks]. The network takes the chosen channels, image first, in
+    the order of `channels`.
 
     In training a batch has the maps under their keys, and augmentation has changed the intensities of "image"
     alone. Without these keys, and in prediction, the image has the maps behind its own channels (`stacked`),

@@ -14,9 +14,9 @@ def mr_body_mask(case: Case, *, channel: int = 0, open_mm: float = 6.0, close_mm
     """The patient in an MR image; on any linear scale of its intensities the same.
 
     Square roots of the intensities are divided into three classes (air, dark and bright tissue) by Otsu's
-    criterion [otsu1979], and the lower border counts. Two classes divide bright organs from all else: in
-    seven T2 abdomens of CHAOS they left up to 20 % of the organs outside, three classes of roots none.
-    Where only the background is dark, as in a head, the result differs little.
+    criterion [otsu1979threshold], and the lower border counts. Two classes divide bright organs from all
+    else: in seven T2 abdomens of CHAOS they left up to 20 % of the organs outside, three classes of roots
+    none. Where only the background is dark, as in a head, the result differs little.
 
     Args:
         case: an MR image, 2-D or 3-D. Without spacing the radii are in voxels.

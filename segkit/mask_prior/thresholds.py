@@ -4,8 +4,9 @@ With $\mathrm{op}_r$, $\mathrm{cl}_r$ opening and closing by a ball of r mm, LCC
 and fill the filling of holes in axial slices,
 $$ M_{body}=\mathrm{fill}\,\mathrm{cl}_4\,\mathrm{LCC}\,\mathrm{op}_6[I>-300],\quad
    M_{air}=\mathrm{op}_4[I<-400]\cap M_{body}. $$
-The construction is ours: of the paper [kazemimoghadam2023] only the abstract could be read, and it does not
-say what its masks show. Each mask is computed from the scan alone, once, at training and at test time alike.
+The construction is ours: of the paper [kazemimoghadam2022masks] only the abstract could be read, and it does
+not say what its masks show. Each mask is computed from the scan alone, once, at training and at test time
+alike.
 """
 
 from __future__ import annotations

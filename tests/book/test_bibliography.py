@@ -9,6 +9,8 @@ import pytest
 from pybtex.database import BibliographyData, parse_file
 
 HOME = Path(__file__).resolve().parents[2]
+CITED = re.compile(r"\[([a-z]+(?:19|20)\d\d[a-z0-9]*)\]")
+"""A citation in a docstring, such as [he2021metricunet]."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,13 @@ def test_digital_object_identifiers(references: BibliographyData) -> None:
 def test_no_work_stands_twice(references: BibliographyData) -> None:
     titles = [re.sub(r"\W+", "", entry.fields["title"].lower()) for entry in references.entries.values()]
     assert len(titles) == len(set(titles))
+
+
+def test_every_work_that_the_library_cites_is_there(references: BibliographyData) -> None:
+    files = sorted((HOME / "segkit").rglob("*.py"))
+    cited = {key: file for file in files for key in CITED.findall(file.read_text("utf-8"))}
+    assert len(cited) > 40
+    assert {key: str(file) for key, file in cited.items() if key not in references.entries} == {}
 
 
 def test_the_five_papers_are_there(references: BibliographyData) -> None:
