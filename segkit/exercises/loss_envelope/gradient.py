@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import Hint, call, compare, numbers, same
-from segkit.exercises.loss_envelope.by_hand import call_by_hand
 from segkit.exercises.registry import Wrong, exercise
 from segkit.loss_envelope import smooth_top_k_mean
 
@@ -119,7 +119,7 @@ def check_smooth_top_k_gradient(answer: Any) -> None:
     for n, k, temperature in ((6, 2, 0.3), (9, 3, 0.1), (4, 1, 1.5)):
         values = torch.rand(n, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
         inputs.append((values, k, temperature, _level(values, k, temperature)))
-    call_by_hand(answer, *inputs[0], derivatives=True)
+    call_by_hand(answer, *inputs[0], room="segkit.loss_envelope", derivatives=True)
     compare(answer, _differences, inputs, mistakes=MISTAKES, tolerance=1e-5)
     if not all(same(numbers(call(answer, *each)), numbers(_gradient(*each)), 1e-11) for each in inputs):
         raise Hint(LENT["single precision"].hint)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import compare
-from segkit.exercises.loss_envelope.by_hand import call_by_hand
 from segkit.exercises.registry import Wrong, exercise
 from segkit.loss_envelope import Spread
 
@@ -95,5 +95,5 @@ def check_spread_rule(answer: Any) -> None:
     few = torch.tensor([0, 0, 0, 0, 0, 1, 2, 2, 2])
     values = torch.tensor([0.1, 0.1, 0.1, 0.1, 2.0, 0.7, 0.4, 0.4, 0.4], dtype=torch.float64)
     inputs.append((values, few, 1.9, 3))
-    call_by_hand(answer, *inputs[0])
+    call_by_hand(answer, *inputs[0], room="segkit.loss_envelope")
     compare(answer, _counts, inputs, mistakes=MISTAKES, tolerance=1e-9)

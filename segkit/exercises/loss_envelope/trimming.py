@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import Hint, call, compare, numbers, same
-from segkit.exercises.loss_envelope.by_hand import call_by_hand
 from segkit.exercises.registry import Wrong, exercise
 from segkit.loss_envelope import bottom_mean
 
@@ -137,7 +137,7 @@ def _with_gradient(mean: Mean) -> Mean:
 def check_trimmed_mean(answer: Any) -> None:
     inputs = _inputs()
     losses, valid, sigma = inputs[0]
-    value = call_by_hand(answer, losses.clone().requires_grad_(), valid, sigma)
+    value = call_by_hand(answer, losses.clone().requires_grad_(), valid, sigma, room="segkit.loss_envelope")
     if not getattr(value, "requires_grad", False):
         numbers(value)
         raise Hint(OTHERS["cut off"].hint)

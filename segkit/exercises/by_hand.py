@@ -8,18 +8,19 @@ from typing import Any
 
 from segkit.exercises.judging import Hint, call
 
-ROOM = "segkit.loss_envelope"
 _BY_MACHINE = {("torch.autograd", "grad"), ("torch.autograd", "backward")}
+_MACHINES = {"torch._functorch.eager_transforms", "torch.nn.grad"}
 
 
-def call_by_hand(answer: Any, *arguments: Any, derivatives: bool = False) -> Any:
-    """What the reader's function returns, as `call`, unless it calls the library's room of this chapter.
+def call_by_hand(answer: Any, *arguments: Any, room: str, derivatives: bool = False) -> Any:
+    """What the reader's function returns, as `call`, unless it calls the library's room of its chapter.
 
     Every Python function that runs meanwhile is looked at, so that no other name for it and no detour helps.
 
     Args:
         answer: the reader's function.
         arguments: what it gets; copies, as for `call`.
+        room: the package that is to be reproduced, such as "segkit.mask_prior".
         derivatives: whether automatic differentiation is given away as well.
 
     Raises:
@@ -28,10 +29,10 @@ def call_by_hand(answer: Any, *arguments: Any, derivatives: bool = False) -> Any
 
     Example:
         >>> import torch
-        >>> from segkit.loss_envelope import bottom_mean
-        >>> call_by_hand(lambda values: bottom_mean(values, 2), torch.tensor([1.0, 2.0, 3.0]))
+        >>> from segkit.mask_prior import box_mask
+        >>> call_by_hand(box_mask, torch.ones(2, 2), room="segkit.mask_prior")
         Traceback (most recent call last):
-        segkit.exercises.judging.Hint: Your function calls `bottom_mean` of segkit: write it yourself, ...
+        segkit.exercises.judging.Hint: Your function calls `box_mask` of segkit: write it yourself, ...
     """
     lent: list[str] = []
 
@@ -39,11 +40,11 @@ def call_by_hand(answer: Any, *arguments: Any, derivatives: bool = False) -> Any
         module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
         if event != "call" or name.startswith(("_", "<")):  # the public name tells the reader more
             return
-        if f"{module}.".startswith(f"{ROOM}."):
+        if f"{module}.".startswith(f"{room}."):
             lent.append(
                 f"Your function calls `{name}` of segkit: write it yourself, with the operations of torch."
             )
-        elif derivatives and ((module, name) in _BY_MACHINE or module == "torch._functorch.eager_transforms"):
+        elif derivatives and ((module, name) in _BY_MACHINE or module in _MACHINES):
             lent.append("Your function differentiates automatically: derive the formula and write it down.")
 
     before = sys.getprofile()
