@@ -1,0 +1,167 @@
+"""Chapter 8: what a mask of the outline or of the parent structure adds to an image, and whose mask it is."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from segkit.experiments.plan import Arm, Plan, Setting
+from segkit.experiments.plans import _acdc as acdc
+from segkit.experiments.plans._mask_prior import (
+    Setup,
+    arm,
+    occurrence_batches,
+    one_batch,
+    template,
+    training_batches,
+    with_occurrence,
+)
+from segkit.experiments.plans._mask_prior_data import HALVES, HEAD, HEART, ROUGH, halves, heads, hearts
+
+SIZES: tuple[Setting, ...] = ({"n_labelled": 1}, {"n_labelled": 2}, {"n_labelled": 4}, {"n_labelled": 8}, {})
+"""Patients; the last setting takes all of the training part."""
+
+HEART_UPDATES, HALVES_UPDATES, HEAD_UPDATES = 400, 200, 300
+"""Where validation has stopped rising for the image alone; see `plateau`."""
+
+HEART_RATE, HALVES_RATE, HEAD_RATE = 5e-3, 5e-3, 5e-3
+"""Learning rates at the top of the cycle."""
+
+METRICS = ("dice", "centroid_distance_mm", "hd95_mm")
+"""Distances are in mm, or in voxels where a set has no spacing; the unit is in the record."""
+
+
+def common(setup: Setup, dataset: str, prepare: Any, updates: int, rate: float) -> dict[str, Any]:
+    """What all plans on a data set have in common."""
+    return {
+        "slug": "mask_prior",
+        "dataset": dataset,
+        "prepare": prepare,
+        "baseline": "image",
+        "batches": partial(training_batches, setup=setup),
+        "updates": updates,
+        "training": {"lr": rate, **acdc.TRAINING},
+        "metrics": METRICS,
+    }
+
+
+ON_HEART = common(HEART, "acdc", hearts, HEART_UPDATES, HEART_RATE)
+ON_HALVES = common(HALVES, "hippocampus", halves, HALVES_UPDATES, HALVES_RATE)
+ON_HEAD = common(HEAD, "openkbp", heads, HEAD_UPDATES, HEAD_RATE)
+
+
+def oracle(setup: Setup) -> dict[str, Arm]:
+    """Image, mask, both; the mask is of the true label, at test time too."""
+    return {
+        "image": arm("the image alone", setup),
+        "true mask only": arm("the mask of the true parent structure, no image", setup, ("true",), "mask"),
+        "image + true mask": arm("image and mask of the true parent structure", setup, ("true",)),
+    }
+
+
+def controls(setup: Setup, mask: str) -> dict[str, Arm]:
+    """What could explain a gain of the mask away, and other forms of it."""
+    return {
+        "image + constant": arm("a channel of ones", setup, ("constant",)),
+        "image + stranger's mask": arm("the mask of another patient", setup, ("stranger",)),
+        f"image + {mask} box": arm("the bounding box of the mask", setup, ("box",)),
+        f"image + {mask} dilated": arm("the mask, two voxels larger on all sides", setup, ("dilated",)),
+        f"image + {mask} distance": arm("the signed distance to the mask", setup, ("distance",)),
+        f"image + {mask} coordinates": arm("position relative to the mask's box", setup, ("coordinates",)),
+        "image + grid": arm("position in the array (CoordConv)", setup, ("grid",)),
+    }
+
+
+def population(setup: Setup) -> dict[str, Arm]:
+    """What other patients know; two patients or more."""
+    return {
+        "image + occurrence": Arm(
+            "image and occurrence maps of the other training patients",
+            partial(with_occurrence, setup=setup),
+            partial(occurrence_batches, setup=setup),
+        ),
+        "template": Arm(
+            "the thresholded occurrence map, no learning",
+            partial(template, setup=setup),
+            partial(one_batch, setup=setup),
+        ),
+    }
+
+
+def outline(setup: Setup) -> dict[str, Arm]:
+    """Image, outline and bone, both; the masks come from thresholds, at test time too."""
+    both = ("body", "bone")
+    return {
+        "image": arm("the image alone", setup),
+        "masks only": arm("body outline and bone by thresholds, no image", setup, both, "mask"),
+        "outline only": arm("body outline by threshold, no image", setup, ("body",), "mask"),
+        "image + masks": arm("image, body outline and bone by thresholds", setup, both),
+    }
+
+
+PLANS = {
+    "plateau": Plan(
+        experiment="plateau",
+        question="From how many updates on does more training change nothing?",
+        arms=oracle(HEART),
+        settings=tuple({"n_labelled": 4, "updates": updates} for updates in (100, 200, 400, 800, 1600)),
+        draws=3,
+        **ON_HEART,
+    ),
+    "heart": Plan(
+        experiment="heart",
+        question="The whole heart is known: how well are its chambers found, and from how many patients?",
+        arms=oracle(HEART),
+        settings=SIZES,
+        draws=5,
+        **ON_HEART,
+    ),
+    "controls": Plan(
+        experiment="controls",
+        question="Is it the mask? Other channels beside the image, from four patients.",
+        arms={"image": oracle(HEART)["image"], **controls(HEART, "true"), **population(HEART)},
+        settings=({"n_labelled": 4},),
+        draws=5,
+        **ON_HEART,
+    ),
+    "hippocampus": Plan(
+        experiment="hippocampus",
+        question="The whole hippocampus is known: where does its anterior part end?",
+        arms=oracle(HALVES),
+        settings=SIZES,
+        draws=5,
+        **ON_HALVES,
+    ),
+    "hippocampus_controls": Plan(
+        experiment="hippocampus_controls",
+        question="Is it the mask? Other channels beside the image, from four cases.",
+        arms={"image": oracle(HALVES)["image"], **controls(HALVES, "true"), **population(HALVES)},
+        settings=({"n_labelled": 4},),
+        draws=5,
+        **ON_HALVES,
+    ),
+    "head": Plan(
+        experiment="head",
+        question="What do body outline and bone, by thresholds, tell of seven organs?",
+        arms=outline(HEAD),
+        settings=SIZES,
+        draws=5,
+        **ON_HEAD,
+    ),
+    "head_controls": Plan(
+        experiment="head_controls",
+        question="Other channels beside the CT, from four patients.",
+        arms={"image": outline(HEAD)["image"], **controls(HEAD, "body"), **population(HEAD)},
+        settings=({"n_labelled": 4},),
+        draws=5,
+        **ON_HEAD,
+    ),
+    "framing": Plan(
+        experiment="framing",
+        question="Does the outline matter where the frame varies from patient to patient?",
+        arms={**outline(HEAD), **controls(HEAD, "body")},
+        settings=({"n_labelled": 1}, {"n_labelled": 4}, {}),
+        draws=5,
+        **{**ON_HEAD, "prepare": ROUGH},
+    ),
+}
