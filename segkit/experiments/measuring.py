@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,6 +15,9 @@ from segkit.evaluate import evaluate_case
 from segkit.experiments.tables import rounded
 from segkit.train import Method
 
+Extra = Callable[[Case, Tensor], Mapping[str, Sequence[float | None]]]
+"""`extra(case, prediction)` → name → a value for each structure; the prediction is labels `(*S)`."""
+
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
@@ -26,6 +29,8 @@ def measure_cases(
     batch_size: int = 4,
     device: str = "cpu",
     precision: str = "32-true",
+    band_mm: float = 2.0,
+    extra: Extra | None = None,
 ) -> dict[str, Any]:
     """Predict whole images and measure them.
 
@@ -37,6 +42,9 @@ def measure_cases(
             to a slow path of torch, so more is faster.
         device: where the method is.
         precision: of the predictions, as the Trainer names it.
+        band_mm: width of the band of `band_dice`.
+        extra: measures more of each case; it must give the same names for all. Values that are not finite
+            count as undefined.
 
     Returns:
         The `evaluation` of a run record: `metrics[name][case][class]` with None where a value is undefined,
@@ -55,7 +63,7 @@ def measure_cases(
     policies: dict[str, str] = {}
     predictions = predict_batched(method, cases, batch_size=batch_size, device=device, precision=precision)
     for number, (case, prediction) in enumerate(zip(cases, predictions, strict=True)):
-        measured = evaluate_case(prediction, case, metrics=names)
+        measured = evaluate_case(prediction, case, metrics=names, band_mm=band_mm)
         for name in names:
             values[name].append([rounded(measured[structure][name].value) for structure in classes])
         for position, structure in enumerate(classes):
@@ -64,6 +72,10 @@ def measure_cases(
                 status[first.status].append([number, position])
             units |= {name: measured[structure][name].unit for name in names}
             policies |= {name: measured[structure][name].policy for name in names}
+        for name, found in (extra(case, prediction) if extra else {}).items():
+            values.setdefault(name, []).append([rounded(value) for value in found])
+            units.setdefault(name, "1")
+            policies.setdefault(name, "nan")
     return {
         "cases": [case.id for case in cases],
         "groups": [case.group for case in cases],
@@ -78,11 +90,17 @@ def measure_cases(
 def predict_batched(
     method: Method, cases: Sequence[Case], *, batch_size: int, device: str = "cpu", precision: str = "32-true"
 ) -> Iterator[Tensor]:
-    """Labels of every case in order, int64 `(*S)` on the CPU; neighbours of one shape go together."""
+    """Labels of every case in order, int64 `(*S)` on the CPU; neighbours of one shape go together.
+
+    A method that needs more than the image has `predict_case(case) → labels`; it is then asked instead.
+    """
     dtype = _AUTOCAST.get(precision)
     was_training = method.training
     method.eval()
     try:
+        if hasattr(method, "predict_case"):
+            yield from (method.predict_case(case) for case in cases)
+            return
         for batch in _alike(cases, batch_size):
             images = torch.stack([case.image for case in batch]).to(device)
             half = torch.autocast(torch.device(device).type, dtype) if dtype else nullcontext()

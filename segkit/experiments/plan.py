@@ -13,6 +13,7 @@ from segkit.data import Case
 from segkit.data.splitting import Split, load_split
 from segkit.errors import ConfigError, unknown_name
 from segkit.experiments.draw import Draw
+from segkit.experiments.measuring import Extra
 from segkit.experiments.records import canonical
 from segkit.train import Batches, Method
 
@@ -65,6 +66,8 @@ class Plan:
         predict_batch: cases per call of `Method.predict`, where their shapes agree.
         watched: validation cases whose Dice is measured about 20 times during training, to show the plateau.
         split: data set → its split by patient; the committed one by default.
+        band_mm: width of the band of the metric `band_dice`.
+        extra: from a draw and the trained method, what else is measured of every case.
     """
 
     slug: str
@@ -85,6 +88,8 @@ class Plan:
     predict_batch: int = 4
     watched: int = 0
     split: Callable[[str], Split] = load_split
+    band_mm: float = 2.0
+    extra: Callable[[Draw, Method], Extra] | None = None
 
     def __post_init__(self) -> None:
         if self.baseline not in self.arms:
@@ -133,6 +138,7 @@ class Plan:
             "training": {**self.training, **of_arm.training},
             "functions": [self.prepare, of_arm.batches or self.batches, self.noise, of_arm.method],
             "salt": of_arm.salt,
+            **({} if self.extra is None else {"extra": self.extra}),
         }
         return hashlib.sha256(canonical(_readable(declared)).encode()).hexdigest()[:12]
 

@@ -97,7 +97,10 @@ def run_one(
         seconds["evaluate"] -= history.seconds
         with _clock(seconds, "evaluate"):
             cases = prepared.of(getattr(prepared.split, part))
-            evaluation = measure_cases(trainer.predictor, cases, plan.metrics, **measure)
+            extra = None if plan.extra is None else plan.extra(draw, trainer.predictor)
+            evaluation = measure_cases(
+                trainer.predictor, cases, plan.metrics, band_mm=plan.band_mm, extra=extra, **measure
+            )
     return {
         "schema": 1,
         **run_names(plan, prepared, arm, index, setting, part),

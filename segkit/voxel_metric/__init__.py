@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "method": ["MetricUNet"],
         "pipeline": ["Stage", "TwoStage", "TwoStageResult", "paste"],
         "sampling": ["POLICIES", "VoxelSample", "VoxelSampler"],
+        "separation": ["class_means", "nearest_class_mean", "silhouette"],
         "tuples": ["MINING", "TripletPairLoss", "TupleTerms", "Triplets", "mine", "triplet_pair"],
     },
 )

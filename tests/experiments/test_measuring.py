@@ -78,3 +78,33 @@ def test_there_must_be_something_to_measure():
         measure_cases(Oracle(), [], ["dice"])
     with pytest.raises(DataError, match="case_0 has no label"):
         measure_cases(Oracle(), [case(0, image_of(1)).with_(label=None)], ["dice"])
+
+
+def test_extra_measures_stand_beside_the_metrics_and_are_undefined_where_not_finite():
+    cases = [case(i, image_of(1, 2)) for i in range(2)]
+
+    def voxels(of: Case, prediction: Tensor) -> dict[str, list[float]]:
+        return {"voxels": [float((prediction == 1).sum()), float("nan")]}
+
+    found = measure_cases(Oracle(), cases, ["dice"], extra=voxels)
+    assert found["metrics"] == {"dice": [[1.0, 1.0]] * 2, "voxels": [[6.0, None]] * 2}
+    assert found["units"]["voxels"] == "1"
+
+
+def test_the_band_has_the_width_that_is_asked_for():
+    shifted = case(0, image_of(0, 1, 1, 1, 1, shape=(9, 6)), image_of(1, 1, 1, 1, shape=(9, 6)).long())
+    narrow, wide = (
+        measure_cases(Oracle(), [shifted], ["band_dice"], band_mm=width)["metrics"]["band_dice"][0][0]
+        for width in (2.0, 8.0)
+    )
+    assert narrow < wide
+
+
+def test_a_method_may_ask_for_the_case():
+    class WithCase(Oracle):
+        def predict_case(self, of: Case) -> Tensor:
+            return of.label
+
+    method = WithCase()
+    assert measure_cases(method, [case(0, image_of(1, 2))], ["dice"])["metrics"]["dice"] == [[1.0, 1.0]]
+    assert method.batches == []

@@ -1,0 +1,171 @@
+"""Chapter 5: does a metric branch on sampled voxels make features better, and masks?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from segkit.experiments.plan import Arm, Plan, Setting
+from segkit.experiments.plans import _organs as organs
+from segkit.experiments.plans._voxel_metric import method, words
+from segkit.experiments.plans._voxel_metric_extra import parts_and_holes, separation
+from segkit.train import one_cycle
+
+UPDATES = 200
+"""Where the Dice of validation cases has nearly stopped rising; see `plateau` and `plateau_ct`."""
+
+TRAINING: dict[str, Any] = {"schedule": one_cycle, "clip": 12.0, "lr": 1e-2}
+"""Of all arms: AdamW in one cycle, with the learning rate of chapter 2."""
+
+METRICS = ("dice", "assd_mm", "hd95_mm", "sensitivity", "ppv", "band_dice")
+
+BAND_MM = {"hippocampus": 2.0, "openkbp": 6.0}
+"""Reach of the contour band to each side: two voxels of the hippocampus, somewhat more than one of the CT."""
+
+COMMON: dict[str, dict[str, Any]] = {
+    name: {
+        "slug": "voxel_metric",
+        "dataset": name,
+        "prepare": prepare,
+        "batches": partial(organs.whole_frames, batch_size=size),
+        "baseline": "plain",
+        "updates": UPDATES,
+        "training": TRAINING,
+        "metrics": METRICS,
+        "band_mm": BAND_MM[name],
+        "predict_batch": 8,
+    }
+    for name, prepare, size in (
+        ("hippocampus", organs.hippocampi, 2),
+        ("openkbp", organs.parotids, 4),
+    )
+}
+
+
+class Choice(NamedTuple):
+    """A form with its weight and options."""
+
+    form: str
+    weight: float = 0.0
+    options: Mapping[str, Any] = {}
+
+    def arm(self, dataset: str, **changes: Any) -> Arm:
+        """As an arm on a data set, with some options changed."""
+        options = {**self.options, **changes}
+        told = {"λ": self.weight, **options} if self.weight else options
+        if self.weight:
+            options = {"weight": self.weight, "band_mm": BAND_MM[dataset], **options}
+        return Arm(words(self.form, told), partial(method, form=self.form, **options))
+
+
+CHOSEN: dict[str, Choice] = {
+    "CE": Choice("ce"),
+    "Dice": Choice("dice"),
+    "plain": Choice("plain"),
+    "contour head": Choice("contour", 0.5),
+    "same voxels": Choice("same_voxels", 0.5),
+    "pair": Choice("pair", 0.3),
+    "triplet": Choice("triplet", 0.3),
+    "both": Choice("both", 0.3),
+}
+"""Every arm of the main experiments, with the values of validation (`choices`, `choices_ct`)."""
+
+
+def arms(dataset: str, names: Sequence[str] = tuple(CHOSEN)) -> dict[str, Arm]:
+    """Some of the chosen arms on a data set."""
+    return {name: CHOSEN[name].arm(dataset) for name in names}
+
+
+def labelled(*numbers: int | None, **more: Any) -> tuple[Setting, ...]:
+    """Settings with so many labelled patients; None for all."""
+    return tuple({**({} if n is None else {"n_labelled": n}), **more} for n in numbers)
+
+
+def features(dataset: str) -> partial[Any]:
+    """Measures how well the features are told apart."""
+    return partial(separation, updates=UPDATES, training=TRAINING, band_mm=BAND_MM[dataset])
+
+
+WEIGHTS = (0.1, 0.3, 1.0)
+SEARCHED: dict[str, Choice] = {
+    f"{name} {weight:g}": CHOSEN[name]._replace(weight=weight)
+    for name in ("contour head", "same voxels", "pair", "triplet", "both")
+    for weight in WEIGHTS
+}
+"""What `choices` tries."""
+
+PLANS = {
+    "choices": Plan(
+        experiment="choices",
+        question="Which weight suits which branch? Hippocampus, validation part.",
+        arms={
+            "plain": CHOSEN["plain"].arm("hippocampus"),
+            **{name: choice.arm("hippocampus") for name, choice in SEARCHED.items()},
+        },
+        settings=labelled(8),
+        draws=range(100, 104),
+        part="validation",
+        **COMMON["hippocampus"],
+    ),
+    "choices_ct": Plan(
+        experiment="choices_ct",
+        question="Which weight suits which branch? Parotid glands in CT, validation part.",
+        arms={
+            "plain": CHOSEN["plain"].arm("openkbp"),
+            **{name: choice.arm("openkbp") for name, choice in SEARCHED.items()},
+        },
+        settings=labelled(4),
+        draws=range(100, 104),
+        part="validation",
+        **COMMON["openkbp"],
+    ),
+    "hippocampus": Plan(
+        experiment="hippocampus",
+        question="Does a metric branch improve masks in MRI, more than cross-entropy of the same voxels?",
+        arms=arms("hippocampus"),
+        settings=labelled(4, 8, 16, None),
+        extra=parts_and_holes,
+        **COMMON["hippocampus"],
+    ),
+    "openkbp": Plan(
+        experiment="openkbp",
+        question="And in CT, where the parotid gland hardly differs from what is around it?",
+        arms=arms("openkbp"),
+        settings=(*labelled(4, None), *labelled(4, augment="none")),
+        extra=parts_and_holes,
+        **COMMON["openkbp"],
+    ),
+    "features": Plan(
+        experiment="features",
+        question="Are classes better told apart by features that a metric branch has trained?",
+        arms=arms("hippocampus", ("plain", "same voxels", "both")),
+        settings=labelled(8),
+        extra=features("hippocampus"),
+        **COMMON["hippocampus"],
+    ),
+    "features_ct": Plan(
+        experiment="features_ct",
+        question="The same of the parotid gland in CT.",
+        arms=arms("openkbp", ("plain", "same voxels", "both")),
+        settings=labelled(None),
+        extra=features("openkbp"),
+        **COMMON["openkbp"],
+    ),
+    "plateau": Plan(
+        experiment="plateau",
+        question="From how many updates on does more training change little? Hippocampus.",
+        arms=arms("hippocampus", ("plain", "both")),
+        settings=tuple(each for n in (100, 200, 400) for each in labelled(8, updates=n)),
+        draws=5,
+        **COMMON["hippocampus"],
+    ),
+    "plateau_ct": Plan(
+        experiment="plateau_ct",
+        question="The same of the parotid gland in CT.",
+        arms=arms("openkbp", ("plain", "both")),
+        settings=tuple(each for n in (100, 200, 400) for each in labelled(None, updates=n)),
+        draws=5,
+        **COMMON["openkbp"],
+    ),
+}
