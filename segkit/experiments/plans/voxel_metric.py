@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from segkit.experiments.plan import Arm, Plan, Setting
 from segkit.experiments.plans import _organs as organs
+from segkit.experiments.plans import _voxel_metric_stages as stages
 from segkit.experiments.plans._voxel_metric import method, words
 from segkit.experiments.plans._voxel_metric_extra import parts_and_holes, separation
 from segkit.train import one_cycle
@@ -85,6 +86,13 @@ def labelled(*numbers: int | None, **more: Any) -> tuple[Setting, ...]:
 def features(dataset: str) -> partial[Any]:
     """Measures how well the features are told apart."""
     return partial(separation, updates=UPDATES, training=TRAINING, band_mm=BAND_MM[dataset])
+
+
+def second(name: str) -> dict[str, Any]:
+    """Options of stage 2 for one of the chosen forms."""
+    choice = CHOSEN[name]
+    more = {"weight": choice.weight, "band_mm": BAND_MM["openkbp"]} if choice.weight else {}
+    return {"form": choice.form, **more, **choice.options}
 
 
 WEIGHTS = (0.1, 0.3, 1.0)
@@ -167,5 +175,29 @@ PLANS = {
         settings=tuple(each for n in (100, 200, 400) for each in labelled(None, updates=n)),
         draws=5,
         **COMMON["openkbp"],
+    ),
+    "stages": Plan(
+        experiment="stages",
+        question="What does a first stage bring on whole CT, and what would one bring that never errs?",
+        arms={
+            "one stage": Arm("patches of whole images, no first stage", stages.one_stage, stages.patches),
+            "predicted crop": Arm(
+                "a box where stage 1 sees the organ", partial(stages.two_stages, **second("plain"))
+            ),
+            "predicted crop both": Arm(
+                "the same with triplets and pairs in stage 2", partial(stages.two_stages, **second("both"))
+            ),
+            "oracle crop": Arm(
+                "a box about the true centroid", partial(stages.two_stages, oracle=True, **second("plain"))
+            ),
+        },
+        extra=stages.localisation,
+        **{
+            **COMMON["openkbp"],
+            "prepare": stages.heads,
+            "batches": stages.StageBatches,
+            "baseline": "one stage",
+            "predict_batch": 1,
+        },
     ),
 }
