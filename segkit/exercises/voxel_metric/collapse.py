@@ -160,7 +160,7 @@ def _judge_prediction(predicted: Any) -> None:
             raise Hint(f"For {name!r} give three numbers: {', '.join(WHAT)}.") from None
         if any(value is Ellipsis or value is None for value in values):
             raise Unanswered
-        if len(values) != 3:
+        if len(values) != 3 or any(numbers(value).ndim for value in values):
             raise Hint(f"For {name!r} give three numbers: {', '.join(WHAT)}.")
         for what, value, wanted in zip(WHAT, values, right, strict=True):
             if not same(numbers(value), numbers(wanted), 1e-2):

@@ -84,6 +84,8 @@ def check_gather(answer: Any) -> None:
     inputs = _inputs()
     features, mask = inputs[0]
     rows = call_by_hand(gather, features.clone().requires_grad_(), mask, room="segkit.voxel_metric")
+    if isinstance(rows, list | tuple):
+        raise Hint("Return one tensor of shape (M, C), not a list of rows.")
     numbers(rows)
     compare(gather, _rows, inputs, mistakes=MISTAKES, tolerance=1e-12)
     if not getattr(rows, "requires_grad", False):

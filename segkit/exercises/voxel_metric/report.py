@@ -17,7 +17,7 @@ FLAWS = {
     "K": "How often does a weight of one lose a structure if a run that lost it is replaced?",
 }
 SOUND = {
-    "A": "A is sound: the box knows the training patients only.",
+    "A": "A is sound: the box knows training patients only, and errors of a stage 1 that did not know them.",
     "D": "D is sound: a head on frozen features tells what learning both together adds.",
     "G": "G is sound: with the same draws in both arms the differences are paired.",
     "J": "J is sound: the branch is gone, so that no arm has more parameters at test time.",

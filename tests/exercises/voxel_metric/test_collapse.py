@@ -84,6 +84,7 @@ def but(**terms):
         ((but(triplet=(0.2, 0)), _gradient), "give three numbers: the value, the gradient at the point"),
         ((but(triplet=(0.2, 0, 2)), _gradient), "The gradient beside it of the triplet is not 2"),
         ((but(triplet=("m", 0, 0)), _gradient), "Numbers are expected"),
+        ((but(triplet=([0.2, 0.2], 0, 0)), _gradient), "give three numbers"),
         ((RIGHT, lambda z_i, z_j, m: z_i), "yours gives"),
         ((RIGHT, lambda z_i, z_j, m: z_i[0]), "shape (4,) where"),
         ((RIGHT, lambda z_i, z_j, m: _gradient(z_i, z_j, m) + 1.0 * (z_i == z_j)), "coincide 0 is expected"),

@@ -77,6 +77,7 @@ def astray(features, mask):
         ((RIGHT + torch.eye(4, 2), _rows), "Row 0 of your prediction"),
         ((RIGHT, RIGHT), "without calling it"),
         ((RIGHT, lambda features, mask: "rows"), "Numbers are expected"),
+        ((RIGHT, lambda features, mask: list(_rows(features, mask))), "not a list of rows"),
         ((RIGHT, lambda features, mask: features.flatten(2)), "shape (2, 3, 20) where"),
         ((RIGHT, astray), "the gradient of a row does not end at its voxel"),
         ((RIGHT, lambda f, m: _rows(f, m) if m.any() else f.new_zeros(1, 3)), "Yours has the shape (1, 3)"),
