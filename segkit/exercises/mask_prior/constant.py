@@ -114,15 +114,13 @@ def check_constant_channel(answer: Any) -> None:
     _judge_worst(numbers(worst))
     generator = torch.Generator().manual_seed(0)
     inputs = []
-    for full in ((), (0,), (1,)):
-        image = (
-            torch.rand(2, 6, 8, 9, generator=generator) * torch.tensor([900.0, 3.0]).view(2, 1, 1, 1) - 200
-        )
+    units = torch.tensor([900.0, 3.0]).view(2, 1, 1, 1)
+    for constant in ({}, {0: True}, {0: False, 1: True}):
         masks = torch.rand(2, 6, 8, 9, generator=generator) < 0.3
-        masks[0] &= bool(full) is False
-        masks[list(full)] = True
-        inputs.append((image, masks))
-    flat = torch.rand(2, 7, 9, generator=generator)
+        for channel, value in constant.items():
+            masks[channel] = value
+        inputs.append((units * torch.rand(2, 6, 8, 9, generator=generator) - 200, masks))
+    flat = torch.rand(2, 19, 23, generator=generator)
     inputs.append((torch.stack([flat[0], torch.full_like(flat[0], 40.0)]), flat > 0.5))
     with part("network_input"):
         compare(network_input, _right, inputs, mistakes=MISTAKES, tolerance=3e-3)

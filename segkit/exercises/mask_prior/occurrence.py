@@ -110,7 +110,7 @@ _INPUTS = (("baacba", 3, (4, 5)), ("1123", 2, (3, 2, 4)), ("xy", 4, (6, 7)))
     "mask_prior.leave_one_out",
     kind="implement",
     minutes=10,
-    start="Which images may the map of image j be made of? Count a class in these; divide by how many they are.",
+    start="Which images may the map of image j be made of? Take the share of these that have the class.",
     wrong={
         **MISTAKES,
         "leak": LEAK,

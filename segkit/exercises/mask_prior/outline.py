@@ -74,7 +74,9 @@ def _unpadded(value: int) -> Callable[[Voxels, Voxels], Voxels]:
 def _by_library(hu: NDArray, spacing_mm: Spacing) -> Voxels:
     import torch
 
-    case = Case(torch.from_numpy(hu)[None], None, tuple(spacing_mm), np.eye(4), "scan", "patient")
+    to_ras = np.eye(4)
+    to_ras[:3, :3] = -np.diag(spacing_mm)[::-1]  # axes to the feet, the back and the left
+    case = Case(torch.from_numpy(hu)[None], None, tuple(spacing_mm), to_ras, "scan", "patient")
     return body_mask(case).voxels.numpy()
 
 
@@ -159,6 +161,9 @@ def _judge_body(masks: list[Voxels]) -> None:
         part: [patient.share(mask, part) for patient, mask in zip(patients(), masks, strict=True)]
         for part in ("air", "tissue", "fat", "board", "line", "pocket", "lungs", "rim")
     }
+    if max(share["tissue"]) < 0.1:
+        outside = "true in the air around the patient" if min(share["air"]) > 0.5 else "empty"
+        raise Hint(f"Your mask is {outside}: no patient has any muscle in it.")
     if min(share["air"]) > 0.5:
         raise Hint(MISTAKES["border"].hint)
     if max(share["fat"]) < 0.1 and min(share["tissue"]) > 0.5:
@@ -189,5 +194,5 @@ def _judge_rest(share: dict[str, list[float]]) -> None:
         raise Hint(MISTAKES["not filled"].hint)
     if any(missing):
         raise Hint(MISTAKES["filled in 3-D"].hint)
-    if min(share["rim"]) < 0.9:
+    if any(rim < inner - 0.1 for rim, inner in zip(share["rim"], share["fat"], strict=True)):
         raise Hint(MISTAKES["retracted"].hint)
