@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from inspect import CO_OPTIMIZED
 from types import FrameType
 from typing import Any
 
@@ -39,6 +40,8 @@ def call_by_hand(answer: Any, *arguments: Any, room: str, derivatives: bool = Fa
     def look(frame: FrameType, event: str, _: Any) -> None:
         module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
         if event != "call" or name.startswith(("_", "<")):  # the public name tells the reader more
+            return
+        if not frame.f_code.co_flags & CO_OPTIMIZED:  # the body of a class: a module is imported, not used
             return
         if f"{module}.".startswith(f"{room}."):
             lent.append(
