@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from segkit.data import Case, crop_or_pad, resample
 from segkit.mask_prior import ct_masks, reframed, with_maps
@@ -82,3 +83,45 @@ def moved(
     new = reframed(cutted, partial(crop_or_pad, shape=shape, centre=middle, pad_label=0), names)
     noise = torch.from_numpy(random.standard_normal(new.shape, dtype=np.float32))
     return new.with_(image=torch.where(new.image < -900, -1000 + noise_hu * noise.abs(), new.image))
+
+
+AS_IS = "as is"
+
+CHANGES: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
+    "+100 HU": lambda image, random: image + 100,
+    "-100 HU": lambda image, random: image - 100,
+    "gamma 0.7": lambda image, random: _gamma(image, 0.7),
+    "gamma 1.5": lambda image, random: _gamma(image, 1.5),
+    "noise": lambda image, random: (
+        image + 150 * torch.from_numpy(random.standard_normal(tuple(image.shape), dtype=np.float32))
+    ),
+    "cut": lambda image, random: _cut(image),
+}
+"""What may happen to a scan before it is used: another calibration, another contrast, a low dose (white noise
+of 150 HU in the original voxels), a scan that lacks the top of the head and the shoulders."""
+
+
+def changed(case: Case, name: str, random: np.random.Generator) -> Case:
+    """A CT in HU after one of `CHANGES`, or as it is; what is no longer scanned has no label."""
+    image = CHANGES[name](case.image, random) if name != AS_IS else case.image
+    label = case.label
+    if name == "cut" and label is not None:
+        scanned = (image[0] > -1024).any(0).any(0)
+        label = torch.where(scanned, label, 0)
+    return case.with_(image=image, label=label, id=f"{case.id}/{name}")
+
+
+def _gamma(image: Tensor, power: float) -> Tensor:
+    """Another contrast between -1000 and 1000 HU, with the same ends."""
+    share = (image.clamp(-1000, 1000) + 1000) / 2000
+    return torch.where(image.abs() > 1000, image, 2000 * share**power - 1000)
+
+
+def _cut(image: Tensor) -> Tensor:
+    """A fifth of the scanned slices at the head, and another at the feet, become air."""
+    scanned = torch.nonzero((image[0] > -900).any(0).any(0))[:, 0]
+    first, last = int(scanned[0]), int(scanned[-1]) + 1
+    margin = (last - first) // 5
+    out = torch.full_like(image, -1024.0)
+    out[..., first + margin : last - margin] = image[..., first + margin : last - margin]
+    return out

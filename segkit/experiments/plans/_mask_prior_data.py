@@ -7,13 +7,12 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from segkit.data import Case, crop_or_pad, load, resize, signed_distance_mm, z_score
 from segkit.data.splitting import Split, load_split
 from segkit.experiments.plans import _head_neck as head_neck
 from segkit.experiments.plans import _hippocampus as hippocampus
-from segkit.experiments.plans._mask_prior import Setup, join, with_controls, with_stranger
+from segkit.experiments.plans._mask_prior import Setup, join, with_controls
 from segkit.mask_prior import (
     BodyCoordinatesd,
     GridCoordinatesd,
@@ -21,7 +20,6 @@ from segkit.mask_prior import (
     with_channels,
     with_maps,
 )
-from segkit.mask_prior.regions import largest_part
 
 HEART_FRAME, HEART_GRID = 168, 56
 """Pixels in the plane around the middle of a slice, and as the nets see them: blocks of three by three,
@@ -31,7 +29,7 @@ HEART = Setup(
     dims=2,
     maps={
         "true": 1, "stranger": 1, "constant": 1, "box": 1, "dilated": 1, "distance": 1, "coordinates": 3,
-        "grid": 3, "moving": 1, "moving stranger": 1, "change": 1,
+        "grid": 3,
     },
     widths=(8, 16, 32, 64), strides=(1, 2, 2, 2), batch=8, rotate_deg=20.0,
 )  # fmt: skip
@@ -57,9 +55,6 @@ HEAD = Setup(
     widths=(16, 32, 64), strides=(2, 2, 2), batch=2, rotate_deg=10.0, weight=(50.0, 5.0),
 )  # fmt: skip
 
-SMOOTHING, LEAST = 2.5, 0.3
-"""Of the moving region: standard deviation of the Gaussian in pixels, and share of the largest change."""
-
 
 def hearts(name: str) -> list[Case]:
     """Volumes (slice, row, column) of both phases."""
@@ -69,47 +64,18 @@ def hearts(name: str) -> list[Case]:
 def hearts_of(cases: Sequence[Case], split: Split) -> list[Case]:
     """Volumes with their maps.
 
-    "true" is the union of the chambers in the label, an oracle. "moving" is where the two phases of a patient
-    differ: no label has a part in it.
+    "true" is the union of the chambers in the label, an oracle.
     """
-    small = [with_parent(_small_heart(z_score(case))) for case in cases]
-    phases: dict[str, list[Case]] = {}
-    for case in small:
-        phases.setdefault(case.group, []).append(case)
-    small = [_with_movement(case, phases[case.group]) for case in small]
+    small = [with_parent(small_heart(case)) for case in cases]
     small = with_controls(small, split, key="true", width=2.0, step=(100.0, 1.0, 1.0))
-    small = with_stranger(small, split, key="moving", to="moving stranger")
-    return [join(_with_positions(case, key="true", scale=10.0, slicewise=True), HEART) for case in small]
+    return [join(with_positions(case, key="true", scale=10.0, slicewise=True), HEART) for case in small]
 
 
-def _small_heart(case: Case) -> Case:
+def small_heart(case: Case) -> Case:
+    """The z-scored middle of every slice on the coarser grid."""
     depth = case.shape[0]
-    framed = crop_or_pad(case, (depth, HEART_FRAME, HEART_FRAME), pad_label=0)
+    framed = crop_or_pad(z_score(case), (depth, HEART_FRAME, HEART_FRAME), pad_label=0)
     return resize(framed, (depth, HEART_GRID, HEART_GRID))
-
-
-def _with_movement(case: Case, phases: Sequence[Case]) -> Case:
-    other = next((each for each in phases if each.id != case.id), case)
-    change = other.image[0] - case.image[0] if other.shape == case.shape else torch.zeros(case.shape)
-    return with_maps(case, moving=moving_region(change), change=change[None])
-
-
-def moving_region(change: Tensor, *, smoothing: float = SMOOTHING, least: float = LEAST) -> Tensor:
-    """Where a beating heart is: the largest part of the plane in which two phases differ enough.
-
-    Args:
-        change: difference of the phases, (slice, row, column).
-        smoothing: standard deviation of the Gaussian in the plane, in pixels.
-        least: threshold, as a share of the largest smoothed change.
-
-    Returns:
-        bool, the same region in every slice.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    strength = gaussian_filter(change.abs().numpy(), (0, smoothing, smoothing)).mean(0)
-    region, _ = largest_part(strength > least * strength.max())
-    return torch.from_numpy(region)[None].expand(change.shape).clone()
 
 
 def halves(name: str) -> list[Case]:
@@ -121,7 +87,7 @@ def halves_of(cases: Sequence[Case], split: Split) -> list[Case]:
     """Volumes with their maps; "true" is the whole hippocampus in the label, an oracle."""
     small = [with_parent(resize(hippocampus.into_frame(case).with_(meta={}), HALVES_GRID)) for case in cases]
     small = with_controls(small, split, key="true", width=2.0)
-    return [join(_with_positions(case, key="true", scale=20.0), HALVES) for case in small]
+    return [join(with_positions(case, key="true", scale=20.0), HALVES) for case in small]
 
 
 def heads(name: str) -> list[Case]:
@@ -132,6 +98,25 @@ def heads(name: str) -> list[Case]:
 def heads_of(cases: Sequence[Case], split: Split) -> list[Case]:
     """CT with its maps, all by thresholds from the image alone."""
     small = [head_neck.framed(head_neck.coarse(head_neck.with_masks(case))) for case in cases]
+    return _finished_heads(small, split)
+
+
+def changed_heads(name: str) -> list[Case]:
+    """Head-and-neck CT; every validation and test patient as it is and changed in each way of `CHANGES`."""
+    return changed_heads_of(load(name), load_split(name))
+
+
+def changed_heads_of(cases: Sequence[Case], split: Split) -> list[Case]:
+    """CT whose masks are found again after each change; the name of the change ends the id."""
+    small = []
+    for number, case in enumerate(cases):
+        versions = [case]
+        if case.group not in split.train:
+            random = np.random.default_rng((2026, number))
+            versions = [
+                head_neck.changed(case, name, random) for name in (head_neck.AS_IS, *head_neck.CHANGES)
+            ]
+        small += [head_neck.framed(head_neck.coarse(head_neck.with_masks(each))) for each in versions]
     return _finished_heads(small, split)
 
 
@@ -152,7 +137,7 @@ def moved_heads_of(cases: Sequence[Case], split: Split, *, reach: Sequence[int],
 
 def _finished_heads(cases: Sequence[Case], split: Split) -> list[Case]:
     found = with_controls([head_neck.normalised(case) for case in cases], split, key="body", width=2.0)
-    return [join(_with_positions(case, key="body", scale=100.0), HEAD) for case in found]
+    return [join(with_positions(case, key="body", scale=100.0), HEAD) for case in found]
 
 
 def with_parent(case: Case) -> Case:
@@ -160,7 +145,7 @@ def with_parent(case: Case) -> Case:
     return with_maps(case, true=parent_mask(case))
 
 
-def _with_positions(case: Case, *, key: str, scale: float, slicewise: bool = False) -> Case:
+def with_positions(case: Case, *, key: str, scale: float, slicewise: bool = False) -> Case:
     """Signed distance to a mask, coordinates relative to it, and coordinates of the grid."""
     case = with_channels(case, [BodyCoordinatesd(key), GridCoordinatesd()])
     mask, step = case.meta[key], case.spacing_mm

@@ -7,7 +7,7 @@ twice: more updates, an average of networks, and self-training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from segkit.data import Case
+from segkit.data import Case, WholeBatches
 from segkit.experiments.draw import Draw
 from segkit.experiments.plan import Arm
 from segkit.experiments.plans._mask_prior import (
@@ -27,7 +27,8 @@ from segkit.experiments.plans._mask_prior import (
     separate,
     training_batches,
 )
-from segkit.mask_prior import Cascade, ParentNetwork
+from segkit.mask_prior import Cascade, Jitter, MaskPrior, ParentNetwork
+from segkit.mask_prior.method import Scenario
 from segkit.mask_prior.regions import largest_part
 from segkit.train import Batch, State, Supervised, Trainer
 
@@ -159,14 +160,39 @@ class TwoStages(Cascade):
         return torch.from_numpy(kept)[:, None].to(image)
 
 
-def cascade(draw: Draw, *, setup: Setup, stage: Any, learns_from: str = "given", **options: Any) -> TwoStages:
-    """Both stages; the first is trained here."""
-    stage = dict(stage)
+def cascade(
+    draw: Draw,
+    *,
+    setup: Setup,
+    stage: Mapping[str, Any],
+    scenario: Scenario = "image+mask",
+    learns_from: str = "given",
+    jitter: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> TwoStages:
+    """Both stages; the first is trained here.
+
+    Args:
+        draw: cases and initial weights.
+        setup: the data set.
+        stage: options of `first_stage`.
+        scenario: whether the second stage sees the image too, or the mask alone.
+        learns_from: as in `TwoStages`.
+        jitter: options of `Jitter`; None leaves the masks as they are.
+        options: of `TwoStages`.
+    """
     parent = first_stage(draw, setup, **stage)
     return TwoStages(
-        network(draw, setup, 2), losses(setup, draw.n_classes), channels={"true": 1}, parent=parent,
-        learns_from=learns_from, dims=setup.dims, **options,
-    )  # fmt: skip
+        network(draw, setup, 1 if scenario == "mask" else 2),
+        losses(setup, draw.n_classes),
+        channels={"true": 1},
+        scenario=scenario,
+        parent=parent,
+        learns_from=learns_from,
+        dims=setup.dims,
+        perturb=None if jitter is None else Jitter(**jitter),
+        **options,
+    )
 
 
 def cascade_arm(words: str, setup: Setup, *, learns_from: str = "given", **options: Any) -> Arm:
@@ -177,3 +203,42 @@ def cascade_arm(words: str, setup: Setup, *, learns_from: str = "given", **optio
         partial(cascade, setup=setup, learns_from=learns_from, **options),
         partial(training_batches, setup=setup, maps=maps),
     )
+
+
+class Averaged(MaskPrior):
+    """The image alone, predicted by the mean of this network and one that was trained before."""
+
+    def __init__(self, *args: Any, other: nn.Module, dims: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.other, self.dims = other.requires_grad_(False), dims
+
+    def predict(self, image: Tensor) -> Tensor:
+        """Class probabilities of images, or of volumes slice by slice."""
+        image = image[:, :1]
+        return self._mean(image) if self.dims == image.ndim - 2 else in_slices(self._mean, image)
+
+    def _mean(self, image: Tensor) -> Tensor:
+        return (self.probabilities(image) + torch.softmax(self.other(image).float(), 1)) / 2
+
+
+def averaged(draw: Draw, *, setup: Setup, updates: int, training: Mapping[str, Any]) -> Averaged:
+    """Two networks for the image alone: the updates of two stages, and no mask."""
+    cases = [separate(case, setup, ()) for case in draw.train]
+    other = fit(
+        cases, draw, setup, classes=draw.n_classes, updates=updates, purpose="second", training=training
+    )
+    net = network(draw, setup, 1)
+    return Averaged(
+        net, losses(setup, draw.n_classes), channels={}, scenario="image", other=other, dims=setup.dims
+    )
+
+
+def self_trained(draw: Draw, *, setup: Setup, updates: int, training: Mapping[str, Any]) -> WholeBatches:
+    """Labelled scans, and the unlabelled ones with the labels that a first network gives them."""
+    known = [separate(case, setup, ()) for case in draw.train]
+    others = [separate(case, setup, ()) for case in draw.unlabelled]
+    first = fit(
+        known, draw, setup, classes=draw.n_classes, updates=updates, purpose="teacher", training=training
+    )
+    pool = [*known, *labelled_by(first, others, setup, parent=False)]
+    return batches_of(setup.planes(pool), draw, setup)

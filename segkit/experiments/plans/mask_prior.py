@@ -10,13 +10,28 @@ from segkit.experiments.plans import _acdc as acdc
 from segkit.experiments.plans._mask_prior import (
     Setup,
     arm,
+    training_batches,
+    with_prior,
+)
+from segkit.experiments.plans._mask_prior_data import (
+    HALVES,
+    HEAD,
+    HEART,
+    ROUGH,
+    changed_heads,
+    halves,
+    heads,
+    hearts,
+)
+from segkit.experiments.plans._mask_prior_found import FOUND
+from segkit.experiments.plans._mask_prior_found import PREPARE as FOUND_HEARTS
+from segkit.experiments.plans._mask_prior_population import (
     occurrence_batches,
     one_batch,
     template,
-    training_batches,
     with_occurrence,
 )
-from segkit.experiments.plans._mask_prior_data import HALVES, HEAD, HEART, ROUGH, halves, heads, hearts
+from segkit.experiments.plans._mask_prior_stages import averaged, cascade_arm, self_trained
 
 SIZES: tuple[Setting, ...] = ({"n_labelled": 1}, {"n_labelled": 2}, {"n_labelled": 4}, {"n_labelled": 8}, {})
 """Patients; the last setting takes all of the training part."""
@@ -99,6 +114,43 @@ def outline(setup: Setup) -> dict[str, Arm]:
     }
 
 
+TRAINING: dict[str, Any] = {"lr": HEART_RATE, **acdc.TRAINING}
+"""Of first networks."""
+
+JITTER = {"shift": 3, "grow": 2}
+"""How far true masks are moved and grown, in voxels, for a second network that will see predicted ones."""
+
+
+def without_oracle() -> dict[str, Arm]:
+    """Masks that nobody has to draw for a new patient, and what the image alone makes of the same means."""
+    budget: dict[str, Any] = {"updates": HEART_UPDATES, "training": TRAINING}
+    return {
+        "image": arm("the image alone", FOUND),
+        "image + moving mask": arm(
+            "where the phases differ, by threshold; mask and position relative to it",
+            FOUND,
+            ("moving", "moving coordinates"),
+        ),
+        "image + found mask": arm(
+            "the same place as a network without labels finds it in one image", FOUND, ("found",)
+        ),
+        "image + stranger's mask": arm("the found mask of another patient", FOUND, ("stranger",)),
+        "image + change": arm("the difference of the phases as it is", FOUND, ("change",)),
+        "image + predicted mask": cascade_arm(
+            "the parent that a network of the same few patients predicts; trained on jittered true masks",
+            FOUND,
+            stage=budget,
+            jitter=JITTER,
+        ),
+        "image averaged": Arm("two networks, no mask", partial(averaged, setup=FOUND, **budget)),
+        "image self-trained": Arm(
+            "the unlabelled scans with labels from a first network, no mask",
+            partial(with_prior, setup=FOUND),
+            partial(self_trained, setup=FOUND, **budget),
+        ),
+    }
+
+
 PLANS = {
     "plateau": Plan(
         experiment="plateau",
@@ -155,6 +207,22 @@ PLANS = {
         settings=({"n_labelled": 4},),
         draws=5,
         **ON_HEAD,
+    ),
+    "no_oracle": Plan(
+        experiment="no_oracle",
+        question="What is gained by a mask that needs no label at test time?",
+        arms=without_oracle(),
+        settings=SIZES[:3],
+        draws=10,
+        **{**ON_HEART, "prepare": FOUND_HEARTS, "batches": partial(training_batches, setup=FOUND)},
+    ),
+    "robustness": Plan(
+        experiment="robustness",
+        question="Scans that change after training: do masks by thresholds help?",
+        arms=outline(HEAD),
+        settings=({"n_labelled": 8},),
+        draws=5,
+        **{**ON_HEAD, "prepare": changed_heads},
     ),
     "framing": Plan(
         experiment="framing",
