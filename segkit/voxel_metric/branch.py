@@ -11,6 +11,7 @@ from segkit.errors import ConfigError, unknown_name
 from segkit.losses import CrossEntropyLoss
 from segkit.nets import PointwiseHead
 from segkit.nets.segmenter import Segmenter
+from segkit.train import full_precision
 from segkit.voxel_metric.coarse import coarse_labels, coarse_mean
 from segkit.voxel_metric.contours import KEY
 from segkit.voxel_metric.gathering import gather_voxels
@@ -137,8 +138,13 @@ class MetricBranch(Branch):
         found = []
         for place, name in enumerate(self.taps):
             sample = self.sample(name, features["logits"], batch, generator)
-            embeddings = self.heads[name](gather_voxels(features[name], sample)).float()
+            rows = gather_voxels(features[name], sample)
+            with full_precision(rows):  # a few hundred rows: to cast the head costs more than it saves
+                head = self.heads[name]
+                embeddings = head(rows.to(next(head.parameters()).dtype)).float()
             found.append(self._terms(place, embeddings, sample, generator))
+        if len(found) == 1:
+            return dict(found[0])
         return {key: torch.stack([terms[key] for terms in found]).mean() for key in found[0]}
 
     def sample(self, tap: str, logits: Tensor, batch: Batch, generator: torch.Generator) -> VoxelSample:

@@ -77,21 +77,26 @@ def band_width_mm(spacing_mm: Sequence[float], wanted: float = 4.0) -> float:
 
 
 def in_band(labels: Tensor, distance_mm: Tensor, width_mm: float) -> Tensor:
-    """Voxels within a distance of the contour of their own structure; of the background, of any structure.
+    """Annotated voxels within a distance of the contour of their own structure; of the background, of any.
 
     Args:
         labels: integers, shape `(B, *S)`.
         distance_mm: signed distances, `(B, K − 1, *S)`, augmented with the labels or not.
-        width_mm: reach to each side, in the unit of the distances.
+        width_mm: reach to each side, in the unit of the distances; see `band_width_mm`.
 
     Returns:
-        bool, `(B, *S)`. Without augmentation, where a label is not IGNORE, that is `contour_band`.
+        bool, `(B, *S)`. Without augmentation that is `contour_band`, where a label is not IGNORE.
     """
-    each = distance_mm.unbind(1)
-    nearest = reduce(torch.minimum, each)  # faster than `amin` over a handful of maps
-    for k, distance in enumerate(each, start=1):  # in structure k its own, which is minus the depth
-        nearest = torch.where(labels == k, -distance, nearest)
-    return nearest <= width_mm
+    return near_contour(distance_mm, width_mm) & (labels != IGNORE)
+
+
+def near_contour(distance_mm: Tensor, width_mm: float) -> Tensor:
+    r"""Voxels in the band of a contour, from the distances alone: $|\min_k \phi_k| \le b$.
+
+    Inside a structure its own distance is the only one below 0 and so the least; in the background the least
+    one is that to the nearest structure.
+    """
+    return reduce(torch.minimum, distance_mm.unbind(1)).abs() <= width_mm  # faster than `amin` over few maps
 
 
 def _signed_distance(label: Tensor, k: int, spacing: Sequence[float], reach: float) -> Tensor:

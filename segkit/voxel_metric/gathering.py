@@ -64,7 +64,12 @@ class _Gather(torch.autograd.Function):
         (grad,) = gradients
         image, voxel = ctx.saved_tensors
         out = torch.zeros_like(ctx.like, dtype=grad.dtype, device=grad.device)
-        flat = out.view(*out.shape[:2], -1)
-        every = torch.arange(out.shape[1], device=grad.device)
-        flat.index_put_((image[:, None], every, voxel[:, None]), grad, accumulate=True)
+        rows = out.movedim(1, -1)
+        if rows.is_contiguous():  # channels last in memory: a voxel is a row
+            cells = out[0, 0].numel()
+            rows.view(-1, out.shape[1]).index_add_(0, image * cells + voxel, grad)
+        else:
+            every = torch.arange(out.shape[1], device=grad.device)
+            flat = out.view(*out.shape[:2], -1)
+            flat.index_put_((image[:, None], every, voxel[:, None]), grad, accumulate=True)
         return out, None, None

@@ -78,16 +78,13 @@ def _positive_pairs(rows: ClassRows, to_pair: Tensor | None) -> Tensor:
         rows: of all classes.
         to_pair: gradient of the sum over negative pairs, which becomes that of the pair term.
     """
-    total = rows.z.new_zeros(())
+    z, sizes = rows.z, rows.sizes.to(rows.z.dtype)[:, None]
+    means = z.new_zeros(len(sizes), z.shape[1]).index_add_(0, rows.own, z).div_(sizes)
+    away = z - means[rows.own]
+    weighted = away * (sizes / (2 * rows.positive_pairs))[rows.own]
     if to_pair is not None:
-        to_pair.div_(2 * rows.negative_pairs)
-    for start, end in rows.bounds:
-        z = rows.z[start:end]
-        away = z - z.mean(0)
-        total += away.square().sum() * ((end - start) / 2)
-        if to_pair is not None:
-            to_pair[start:end].add_(away, alpha=(end - start) / (2 * rows.positive_pairs))
-    return total / rows.positive_pairs
+        to_pair.div_(2 * rows.negative_pairs).add_(weighted)
+    return weighted.flatten().dot(away.flatten())
 
 
 def _anchors(rows: ClassRows) -> int:
@@ -97,8 +94,12 @@ def _anchors(rows: ClassRows) -> int:
 
 def hinges(rows: ClassRows, mined: Mined, margin: float) -> Tensor:
     """D_ap − D_an + m above 0 for each anchor, 0 for rows without a positive."""
-    z = rows.z
-    hinge = (2 * (z * (z[mined.negative] - z[mined.positive])).sum(1) + margin).relu_()
+    return _hinges(rows, rows.z[mined.negative] - rows.z[mined.positive], margin)
+
+
+def _hinges(rows: ClassRows, away: Tensor, margin: float) -> Tensor:
+    """The same from z_n − z_p."""
+    hinge = (rows.z * away).sum(1).mul_(2).add_(margin).relu_()
     for start, end in rows.bounds:
         if end - start == 1:
             hinge[start] = 0
@@ -109,18 +110,19 @@ def _mined_triplets(
     rows: ClassRows, mined: Mined, margin: float, *, gradient: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Sum of the hinges, number of those above 0, and the gradient of the sum."""
-    hinge = hinges(rows, mined, margin)
+    z, p, n = rows.z, mined.positive, mined.negative
+    to_z = z[n] - z[p]
+    hinge = _hinges(rows, to_z, margin)
     active = hinge > 0
     if not gradient:
         return hinge.sum(), active.sum(), None
-    z, p, n = rows.z, mined.positive, mined.negative
-    own = z * (2 * active.to(z.dtype))[:, None]  # 2 z_a of the active anchors
-    to_z = (z[n] - z[p]) * (2 * active.to(z.dtype))[:, None]
-    to_z.index_add_(0, n, own).index_add_(0, p, own, alpha=-1)
+    twice = 2 * active.to(z.dtype)[:, None]
+    own = z * twice  # 2 z_a of the active anchors
+    to_z.mul_(twice).index_add_(0, n, own).index_add_(0, p, own, alpha=-1)
     return hinge.sum(), active.sum(), to_z
 
 
 def _active_share(rows: ClassRows, mined: Mined) -> Tensor:
     """Each anchor stands for the triplets with all of its positives."""
-    parts = [mined.violations[start:end].sum() * (end - start - 1) for start, end in rows.bounds]
-    return torch.stack(parts).sum() / rows.triplets
+    positives = (rows.sizes - 1).to(mined.violations.dtype)[rows.own]
+    return mined.violations.dot(positives) / rows.triplets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -23,12 +23,16 @@ class ClassRows:
         z: shape `(M, d)`, of unit length, in at least float32, connected to what they were made of.
         norm: shape `(M, 1)`: what each row was divided by, `EPS` or more.
         order: shape `(M,)`, int64: where each stood before.
-        bounds: first row of each class that is present, and the row behind its last.
+        own: shape `(M,)`, int64: number of its class among those that are present.
+        sizes: shape `(K,)`, int64: rows of each class that is present.
+        bounds: first row of each class, and the row behind its last.
     """
 
     z: Tensor
     norm: Tensor
     order: Tensor
+    own: Tensor
+    sizes: Tensor
     bounds: tuple[tuple[int, int], ...]
 
     @property
@@ -69,10 +73,10 @@ def class_rows(embeddings: Tensor, labels: Tensor) -> ClassRows:
         )
     ordered, order = labels.sort(stable=True)
     skipped = int((ordered == IGNORE).sum()) if len(ordered) and int(ordered[0]) == IGNORE else 0
-    sizes = torch.unique_consecutive(ordered[skipped:], return_counts=True)[1].tolist()
+    _, own, sizes = torch.unique_consecutive(ordered[skipped:], return_inverse=True, return_counts=True)
     order = order[skipped:]
-    ends = torch.tensor([0, *sizes]).cumsum(0).tolist()
     z = embeddings.index_select(0, order)
     z = z.to(torch.promote_types(z.dtype, torch.float32))
     norm = torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp(min=EPS)
-    return ClassRows(z / norm, norm, order, tuple(pairwise(ends)))
+    ends = accumulate(sizes.tolist(), initial=0)
+    return ClassRows(z / norm, norm, order, own, sizes, tuple(pairwise(ends)))

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from segkit.errors import ConfigError, DataError, unknown_name
 from segkit.losses.inputs import IGNORE
-from segkit.voxel_metric.contours import in_band
+from segkit.voxel_metric.contours import near_contour
+from segkit.voxel_metric.indices import places_from
 
 POLICIES = ("random", "contour", "error")
 _FEW = 8
@@ -118,18 +119,22 @@ class VoxelSampler:
         # One small number per voxel, for its class and part; those of ignored voxels are 0 and 1.
         part = self._preferred(labels, rows, distance_mm, prediction)
         codes = rows.to(torch.int16, copy=True).sub_(IGNORE).mul_(2).add_(part)
-        found: list[tuple[int, Tensor]] = []
+        found: list[Tensor] = []
+        counts = []
         for i in range(b):
             sizes = torch.bincount(codes[i]).tolist()
-            for k, n in self._budget(sizes):
-                first, second = 2 * (k - IGNORE) + 1, 2 * (k - IGNORE)
-                for code, wanted in self._parts(sizes, first, second, n):
-                    found.append((i, _drawn(codes[i], code, sizes[code], wanted, generator)))
+            parts = [
+                (code, number)
+                for k, n in self._budget(sizes)
+                for code, number in self._parts(sizes, 2 * (k - IGNORE) + 1, 2 * (k - IGNORE), n)
+            ]
+            found += _drawn_from_all(codes[i], sizes, parts, generator)
+            counts.append(sum(number for _, number in parts))
         if not found:
             nothing = torch.zeros(0, dtype=torch.int64, device=labels.device)
             return VoxelSample(nothing, nothing, nothing)
-        voxel = torch.cat([drawn for _, drawn in found])
-        image = torch.cat([torch.full_like(drawn, i) for i, drawn in found])
+        voxel = torch.cat(found)
+        image = torch.repeat_interleave(torch.tensor(counts)).to(labels.device)
         order = torch.randperm(len(voxel), generator=generator, device=generator.device).to(labels.device)
         image, voxel = image[order], voxel[order]
         return VoxelSample(image, voxel, rows[image, voxel].long())
@@ -173,10 +178,33 @@ class VoxelSampler:
                 f"{tuple(labels.shape)}, got {None if distance_mm is None else tuple(distance_mm.shape)}: "
                 "pass the cases through with_distances() and name 'distance_mm' among the keys of the batches"
             )
-        return in_band(labels, distance_mm, self.band_mm).reshape(rows.shape)
+        return near_contour(distance_mm, self.band_mm).reshape(rows.shape)
 
 
-def _drawn(codes: Tensor, code: int, size: int, n: int, generator: torch.Generator) -> Tensor:
+def _drawn_from_all(
+    codes: Tensor, sizes: Sequence[int], parts: Sequence[tuple[int, int]], generator: torch.Generator
+) -> list[Tensor]:
+    """Drawn places of each part of an image: `(code, how many)`, with the sizes of all codes."""
+    listed = [code for code, n in parts if not _tried(sizes[code], n, len(codes))]
+    if not listed:
+        return [_drawn(codes, code, sizes[code], n, generator) for code, n in parts]
+    # One pass over the image for all lists. Codes are small for the large parts: the background's are lowest.
+    places = places_from(codes, min(listed))
+    held = codes[places]
+    return [
+        _drawn(codes, code, sizes[code], n, generator, places[held == code] if code in listed else None)
+        for code, n in parts
+    ]
+
+
+def _tried(size: int, n: int, total: int) -> bool:
+    """Whether a part fills so much of the image that places are tried until enough hold its code."""
+    return size > _FEW * n and size * _FEW > total
+
+
+def _drawn(
+    codes: Tensor, code: int, size: int, n: int, generator: torch.Generator, pool: Tensor | None = None
+) -> Tensor:
     """n of the places that hold a code: different ones if there are as many, else all of them in turn.
 
     Args:
@@ -185,16 +213,18 @@ def _drawn(codes: Tensor, code: int, size: int, n: int, generator: torch.Generat
         size: how many places hold it, at least 1.
         n: how many to draw, at least 1.
         generator: where the numbers come from.
+        pool: the places, if they have been listed.
     """
     device = codes.device
-    if size > _FEW * n and size * _FEW > len(codes):
-        # A part that fills much of the image: draw places until enough hold the code, without a list of all.
-        tries = torch.randint(
-            len(codes), (2 * n * len(codes) // size + 16,), generator=generator, device=generator.device
-        )
-        hits = tries.to(device)[codes[tries.to(device)] == code].tolist()
-        if len(different := list(dict.fromkeys(hits))) >= n:
-            return torch.tensor(different[:n], device=device)
-    pool = (codes == code).nonzero()[:, 0]
+    if pool is None:
+        if _tried(size, n, len(codes)):
+            tries = torch.randint(
+                len(codes), (2 * n * len(codes) // size + 16,), generator=generator, device=generator.device
+            ).to(device)
+            hits = tries[codes[tries] == code].tolist()
+            if len(different := list(dict.fromkeys(hits))) >= n:
+                return torch.tensor(different[:n], device=device)
+        pool = (codes == code).nonzero()[:, 0]
     turns = [torch.randperm(size, generator=generator, device=generator.device) for _ in range(-(-n // size))]
-    return pool[torch.cat(turns)[:n].to(device)]
+    order = turns[0] if len(turns) == 1 else torch.cat(turns)
+    return pool[order[:n].to(device)]

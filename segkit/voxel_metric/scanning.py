@@ -8,12 +8,13 @@ would be O(M³) triplets. Positive pairs need no matrix at all: see `segkit.voxe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from segkit.voxel_metric.indices import largest_of_rows, smallest_of_rows
 from segkit.voxel_metric.rows import EPS, ClassRows
 
 _CELLS = 2**17
@@ -44,8 +45,9 @@ class Mined:
 
     Attributes:
         positive: row of its positive, int64, shape `(M,)`; itself, if it has none.
-        negative: row of the negative that mining selects, `(M,)`; itself, if there is no other class.
-        violations: `(M,)`, how many negatives violate the margin against its first positive, before mining.
+        negative: row of the negative that mining selects, `(M,)`; without mining, that of its positive.
+        violations: float, `(M,)`: how many negatives violate the margin against its first positive, before
+            mining.
     """
 
     positive: Tensor
@@ -107,23 +109,41 @@ def scan(
         What was mined; $\sum \frac12[m_c-d_{ij}]_+^2$ over pairs i < j of two classes; its gradient by `z`.
     """
     z, m = rows.z, len(rows.z)
-    mined = Mined(positive.clone(), torch.arange(m, device=z.device), torch.zeros_like(positive))
     level = (z * z[positive]).sum(1)
-    total = torch.zeros((), dtype=torch.float64, device=z.device)
     to_z = torch.zeros_like(z) if gradient and pair_margin is not None else None
-    for strip in strips(rows):
-        if strip.end - strip.start == m:
-            continue
-        similarity = z[strip.first : strip.last] @ others(z, strip).T
+    totals = [torch.zeros((), dtype=z.dtype, device=z.device)]
+    positives, found = [], []
+    chunks = list(strips(rows))
+    # Memory that is new to each strip would cost more than the arithmetic.
+    cells = max((each.last - each.first) * (m - each.end + each.start) for each in chunks)
+    spaces = z.new_empty(3, cells).unbind()
+    for strip in chunks:
+        here, rest = z[strip.first : strip.last], others(z, strip)
+        similarity = torch.mm(here, rest.T, out=_part(spaces[0], len(here), len(rest)))
         if pair_margin is not None and strip.end < m:
-            total += _negative_pairs(similarity, strip, pair_margin, z, to_z)
-        if mining == "batch-hard" and strip.end - strip.start > 1:
-            own = z[strip.first : strip.last] @ z[strip.start : strip.end].T
-            own.diagonal(strip.first - strip.start).fill_(torch.inf)
-            mined.positive[strip.first : strip.last] = strip.start + own.argmin(1)
+            totals.append(_negative_pairs(similarity, strip, pair_margin, z, to_z, spaces[1:]))
+        if mining == "batch-hard":
+            positives.append(_farthest(here, strip, z))
         if mining is not None:
-            _mine(similarity, strip, level, mined, hard=mining == "batch-hard", margin=margin)
-    return mined, total.to(z.dtype), to_z
+            found.append(_candidates(similarity, level[strip.first : strip.last, None], margin, spaces[1]))
+    total = torch.stack(totals).sum(dtype=torch.float64).to(z.dtype) / 2
+    if mining is None:
+        return Mined(positive, positive, torch.zeros_like(level)), total, to_z
+    violations, nearest, inverse, hardest = (torch.cat(each) for each in zip(*found, strict=True))
+    if mining == "batch-hard":
+        positive, column = torch.cat(positives), hardest
+    else:
+        # No negative in the window although some violate the margin: take the hardest of them.
+        column = torch.where((inverse * margin >= -2) & (violations > 0), hardest, nearest)
+    # Behind the places before the class, a row of the others is as many rows further on as the class has.
+    starts = (rows.sizes.cumsum(0) - rows.sizes)[rows.own]
+    negative = column + (column >= starts) * rows.sizes[rows.own]
+    return Mined(positive, negative, violations), total, to_z
+
+
+def _part(space: Tensor, height: int, width: int) -> Tensor:
+    """The first numbers of a space as a matrix."""
+    return space[: height * width].view(height, width)
 
 
 def others(z: Tensor, strip: Strip) -> Tensor:
@@ -133,35 +153,43 @@ def others(z: Tensor, strip: Strip) -> Tensor:
 
 
 def _negative_pairs(
-    similarity: Tensor, strip: Strip, margin: float, z: Tensor, to_z: Tensor | None
+    similarity: Tensor, strip: Strip, margin: float, z: Tensor, to_z: Tensor | None, spaces: Sequence[Tensor]
 ) -> Tensor:
-    """The sum over pairs of an anchor and a row of a later class; its gradient is added to `to_z`."""
-    distance = similarity[:, strip.start :].mul(-2).add_(2).clamp_(min=EPS).sqrt_()
-    short = (margin - distance).relu_()
-    value = short.square().sum() / 2
+    """Twice the sum over pairs of an anchor and a row of a later class; the gradient of the sum is added to
+    `to_z`. Both spaces are overwritten.
+    """
+    later = similarity[:, strip.start :]
+    distance, short = (_part(space, *later.shape) for space in spaces)
+    torch.mul(later, -2, out=distance).add_(2).clamp_(min=EPS).sqrt_()
+    torch.sub(margin, distance, out=short).relu_()
+    value = short.view(-1).dot(short.view(-1))
     if to_z is not None:
         # With s the similarity, d = √(2 − 2s) and ∂d/∂s = −1/d.
-        slope = short.div_(distance)
-        to_z[strip.first : strip.last].addmm_(slope, z[strip.end :])
+        slope, behind = short.div_(distance), z[strip.end :]
+        to_z[strip.first : strip.last].addmm_(slope, behind)
         to_z[strip.end :].addmm_(slope.T, z[strip.first : strip.last])
     return value
 
 
-def _mine(
-    similarity: Tensor, strip: Strip, level: Tensor, mined: Mined, *, hard: bool, margin: float
-) -> None:
-    """Fill in the negatives of the anchors of a strip. The strip is overwritten."""
-    here = slice(strip.first, strip.last)
-    beyond = similarity.sub_(level[here, None])  # above 0: nearer to the anchor than its first positive
-    violations = (beyond > -margin / 2).sum(1)
-    if hard:
-        found = beyond.argmax(1)
-    else:
-        # Of the numbers below 0 that next to 0 has the lowest reciprocal: no mask is needed to find it.
-        nearest = beyond.reciprocal().min(1)
-        # No negative in the window although some violate the margin: take the hardest of them.
-        rest = (nearest.values * margin >= -2) & (violations > 0)
-        found = torch.where(rest, beyond.argmax(1), nearest.indices) if bool(rest.any()) else nearest.indices
-    # Behind the places before the class, a row of the others is as many rows further on as the class has.
-    mined.negative[here] = found + (found >= strip.start) * (strip.end - strip.start)
-    mined.violations[here] = violations
+def _farthest(here: Tensor, strip: Strip, z: Tensor) -> Tensor:
+    """For each anchor the row of its class that is farthest away; itself, if there is no other."""
+    own = here @ z[strip.start : strip.end].T
+    own.diagonal(strip.first - strip.start).fill_(torch.inf)
+    return strip.start + smallest_of_rows(own)
+
+
+def _candidates(
+    similarity: Tensor, level: Tensor, margin: float, space: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What each anchor of a strip may take as its negative, as columns. Strip and space are overwritten.
+
+    Returns:
+        How many negatives violate the margin; the negative next beyond the positive; the reciprocal of how
+        far beyond it is, in similarity, 0 or more if none is; the negative nearest to the anchor.
+    """
+    work = _part(space, *similarity.shape)
+    beyond = similarity.sub_(level)  # above 0: nearer to the anchor than its first positive
+    violations = torch.gt(beyond, -margin / 2, out=work).sum(1)  # as floats: faster than as bools
+    # Of the numbers below 0 that next to 0 has the lowest reciprocal: no mask is needed to find it.
+    inverse = torch.reciprocal(beyond, out=work)
+    return violations, smallest_of_rows(inverse), inverse.amin(1), largest_of_rows(beyond)

@@ -85,9 +85,9 @@ def triplet_pair(
         there is no tuple: the values are 0 with a gradient of 0, connected to the embeddings.
 
     Cost:
-        Time O(M² d), and O(M² log M) more for "batch-all". Memory O(M d) and strips of about 2^17 numbers
-        on a CPU; no matrix of M × M lies in memory, and no map is kept for the gradient but one of (M, d).
-        The gradient is written by hand and can be differentiated only once.
+        Time O(M² d), and O(M² log M) more for "batch-all". Memory O(M d) and three strips of about 2^17
+        numbers on a CPU; no matrix of M × M lies in memory, and no map is kept for the gradient but one of
+        (M, d). The gradient is written by hand and can be differentiated only once.
 
     Differs from:
         pytorch-metric-learning, whose distance is not squared unless told so, whose contrastive hinge is

@@ -8,7 +8,7 @@ import torch
 
 from segkit.data import Augment, Case, PatchBatches, contour_band, phantom, signed_distance_mm
 from segkit.errors import ConfigError, DataError
-from segkit.voxel_metric import band_width_mm, with_distances
+from segkit.voxel_metric import band_width_mm, in_band, with_distances
 
 
 def case_of(label, spacing_mm):
@@ -65,6 +65,16 @@ def test_the_map_travels_with_the_image():
         near = anew.abs() < 4
         assert float((found[0] - anew)[near].abs().mean()) < 0.4
         assert float(((found[0] < 0) == (label == 1)).float().mean()) > 0.99
+
+
+@pytest.mark.parametrize("width", [1.0, 3.0, 6.0])
+def test_the_band_of_the_distances_is_that_of_the_labels(width):
+    label, spacing = blobs(), (1.0, 1.5, 3.0)
+    label[:, :3] = -1
+    distance = with_distances(case_of(label, spacing)).meta["distance_mm"]
+    found = in_band(label[None], distance[None], width)[0]
+    assert torch.equal(found, contour_band(label, width, spacing) & (label >= 0))
+    assert 0 < int(found.sum()) < label.numel()
 
 
 def test_two_dimensions_and_voxels_for_a_set_without_spacing():
