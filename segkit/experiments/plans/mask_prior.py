@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -151,7 +152,41 @@ def without_oracle() -> dict[str, Arm]:
     }
 
 
+RATES = (2e-3, 5e-3, 1e-2)
+"""Learning rates that every arm of a choice may have."""
+
+
+def choices(arms: dict[str, Arm]) -> dict[str, Arm]:
+    """Each arm under each learning rate: the same budget of tuning for all."""
+    return {
+        f"{name} {rate:g}": replace(each, training={"lr": rate})
+        for name, each in arms.items()
+        for rate in RATES
+    }
+
+
+def choosing(experiment: str, on: dict[str, Any], arms: dict[str, Arm], rate: float) -> Plan:
+    """A plan that chooses the learning rate on validation cases, from draws that no table has."""
+    return Plan(
+        experiment=experiment,
+        question="Which learning rate suits which arm? Three of each, validation part.",
+        arms=choices(arms),
+        settings=({"n_labelled": 2},),
+        draws=range(100, 102),
+        part="validation",
+        **{**on, "baseline": f"image {rate:g}", "metrics": ("dice",)},
+    )
+
+
 PLANS = {
+    "choices": choosing("choices", ON_HEART, oracle(HEART), HEART_RATE),
+    "choices_hippocampus": choosing("choices_hippocampus", ON_HALVES, oracle(HALVES), HALVES_RATE),
+    "choices_head": choosing(
+        "choices_head",
+        ON_HEAD,
+        {name: each for name, each in outline(HEAD).items() if name != "outline only"},
+        HEAD_RATE,
+    ),
     "plateau": Plan(
         experiment="plateau",
         question="From how many updates on does more training change nothing?",
