@@ -31,12 +31,23 @@ class CropBox:
         centre_share: mean place of the centroid as a share of the image along each axis: where to crop if
             stage 1 finds nothing.
         spacing_mm: voxel size of stage 2.
+
+    Raises:
+        ConfigError: not one number per axis in each, or a half or a voxel of no size.
     """
 
     half_mm: tuple[float, ...]
     error_mm: tuple[float, ...]
     centre_share: tuple[float, ...]
     spacing_mm: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        sides = (self.half_mm, self.error_mm, self.centre_share, self.spacing_mm)
+        if len({len(each) for each in sides}) != 1 or not min(*self.half_mm, *self.spacing_mm) > 0:
+            raise ConfigError(
+                "a crop box needs one number per axis in each of half_mm, error_mm, centre_share and "
+                f"spacing_mm, halves and spacings above 0, got {sides}"
+            )
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -131,12 +142,8 @@ def crop_at(case: Case, box: CropBox, centre: Sequence[float], *, pad: bool = Fa
         DataError: another spacing than the box's, or the box is larger than the image and `pad` is not set.
     """
     check_spacing(case, box.spacing_mm, "the box was fitted")
-    if not pad and any(n > m for n, m in zip(box.size, case.shape, strict=True)):
-        raise DataError(
-            f"a crop of {' × '.join(map(str, box.size))} voxels is larger than the image of {case.id}, "
-            f"{' × '.join(map(str, case.shape))}: fit the box with a smaller margin_mm, or let it be padded "
-            "(pad=True)"
-        )
+    if not pad:
+        check_size(case, box)
     start = box.start(case.shape, centre)
     middle = [s + (n - 1) / 2 for s, n in zip(start, box.size, strict=True)]
     return crop_or_pad(case, box.size, centre=middle)
@@ -186,6 +193,16 @@ def check_spacing(case: Case, wanted: Sequence[float] | None, what: str) -> None
     if found is None or len(found) != len(wanted) or not np.allclose(found, wanted, rtol=1e-2):
         has = "no spacing" if found is None else as_mm(found)
         raise DataError(f"{what} at {as_mm(wanted)}, but {case.id} has {has}: resample it first")
+
+
+def check_size(case: Case, box: CropBox) -> None:
+    """Raise a DataError if a box does not fit into the image of a case."""
+    if any(n > m for n, m in zip(box.size, case.shape, strict=True)):
+        raise DataError(
+            f"a crop of {' × '.join(map(str, box.size))} voxels is larger than the image of {case.id}, "
+            f"{' × '.join(map(str, case.shape))}: fit the box with a smaller margin_mm, or let it be padded "
+            "(pad=True)"
+        )
 
 
 def as_mm(spacing: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ from segkit.data import PatchBatches
 from segkit.data.case import Case
 from segkit.data.sampling import ForegroundIndex
 from segkit.errors import DataError
-from segkit.voxel_metric.boxes import CropBox, centroid, check_spacing
+from segkit.voxel_metric.boxes import CropBox, centroid, check_size, check_spacing
 
 if TYPE_CHECKING:
     from segkit.data import Augment
@@ -34,7 +34,8 @@ class CropBatches(PatchBatches):
         pad: pad cases that are smaller than the box.
 
     Raises:
-        DataError: also if a case has another spacing than the box, or no structure.
+        DataError: also if a case has another spacing than the box, is smaller than it and `pad` is not set,
+            or has no structure.
 
     Example:
         >>> from segkit.data import phantoms
@@ -58,6 +59,8 @@ class CropBatches(PatchBatches):
     ) -> None:
         for case in cases:
             check_spacing(case, box.spacing_mm, "the box was fitted")
+            if not pad:
+                check_size(case, box)
         super().__init__(
             cases,
             patch=box.size,

@@ -9,6 +9,7 @@ folder/
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from segkit.errors import CheckpointError
+from segkit.errors import CheckpointError, ConfigError
 from segkit.evaluate.inference import Predictor
 from segkit.train import load_network
 from segkit.voxel_metric.boxes import CropBox, as_mm
@@ -28,12 +29,17 @@ FORMAT = 1
 
 
 def is_two_stage(folder: str | Path) -> bool:
-    """Whether a folder holds the two stages."""
-    return (Path(folder) / INDEX).is_file()
+    """Whether a folder holds two stages, completed by `save_two_stage` or not yet."""
+    folder = Path(folder)
+    return (folder / INDEX).is_file() or all((folder / f"stage{i}").is_dir() for i in (1, 2))
 
 
 def save_two_stage(folder: str | Path, box: CropBox, *, pad: bool = False) -> Path:
     """Complete a folder in which the two stages were trained, as `folder/stage1` and `folder/stage2`.
+
+    Both were trained with `Trainer(…, folder=…, config=…)`, and `config` says what prediction has to know:
+    "architecture", "preprocess" (with the resampling to the grid of that stage) and "spacing_mm" of that
+    grid; for stage 1 also "patch", unless it is to see whole images.
 
     Args:
         folder: with the two runs.
@@ -78,7 +84,7 @@ def load_two_stage(folder: str | Path, *, device: torch.device | str = "cpu") ->
             )
         box = CropBox(**{name: tuple(map(float, values)) for name, values in found["box"].items()})
         pad = bool(found["pad"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(
@@ -89,11 +95,15 @@ def load_two_stage(folder: str | Path, *, device: torch.device | str = "cpu") ->
 
 def _stages(folder: Path, box: CropBox, *, pad: bool, device: torch.device | str) -> TwoStage:
     first, second = (_stage(folder / f"stage{i}", f"stage {i}", device) for i in (1, 2))
-    if second.spacing_mm is None or not np.allclose(second.spacing_mm, box.spacing_mm, rtol=1e-2):
-        trained = "with no spacing" if second.spacing_mm is None else f"at {as_mm(second.spacing_mm)}"
+    if second.spacing_mm is None:
         raise CheckpointError(
-            f"stage 2 of {folder} was trained {trained}, but its box was fitted at {as_mm(box.spacing_mm)}: "
-            "fit the box to cases that are prepared for stage 2"
+            f"the checkpoint of stage 2 of {folder} does not say at which spacing it was trained: train it "
+            "with 'spacing_mm' in the Trainer's config"
+        )
+    if not _same(second.spacing_mm, box.spacing_mm):
+        raise CheckpointError(
+            f"stage 2 of {folder} was trained at {as_mm(second.spacing_mm)}, but its box was fitted at "
+            f"{as_mm(box.spacing_mm)}: fit the box to cases that are prepared for stage 2"
         )
     if first.spacing_mm is not None and len(first.spacing_mm) != len(second.spacing_mm):
         raise CheckpointError(
@@ -109,7 +119,7 @@ def _stage(folder: Path, name: str, device: torch.device | str) -> Stage:
     steps, spacing = config.get("preprocess", ()), config.get("spacing_mm")
     for step in steps:
         to = step.get("kwargs", {}).get("spacing_mm") if step.get("name") == "resample" else None
-        if to is not None and spacing is not None and not np.allclose(to, spacing, rtol=1e-2):
+        if to is not None and spacing is not None and not _same(to, spacing):
             raise CheckpointError(
                 f"{name} in {folder} was trained at {as_mm(spacing)}, but its images are resampled to "
                 f"{as_mm(to)}: train it on the grid that it will see"
@@ -119,6 +129,10 @@ def _stage(folder: Path, name: str, device: torch.device | str) -> Stage:
     spacing = None if spacing is None else tuple(float(step) for step in spacing)
     channels = config["architecture"].get("kwargs", {}).get("in_channels")
     return Stage(_softmax(network.to(device)), steps, spacing, options, channels)
+
+
+def _same(first: Sequence[float], second: Sequence[float]) -> bool:
+    return len(first) == len(second) and np.allclose(first, second, rtol=1e-2)
 
 
 def _softmax(network: nn.Module) -> Predictor:

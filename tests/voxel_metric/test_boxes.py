@@ -121,6 +121,8 @@ def test_no_structure_has_no_centroid():
             DataError,
             "the box was fitted at 1 × 2 × 3 mm, but a has no spacing",
         ),
+        (lambda: CropBox((1.0, 2.0), (0.0,), (0.5,), (1.0,)), ConfigError, "one number per axis"),
+        (lambda: CropBox((0.0,), (0.0,), (0.5,), (1.0,)), ConfigError, "halves and spacings above 0"),
         (lambda: containment_rate([], fit_box([BLOCK]), []), DataError, "no cases"),
         (lambda: containment_rate([BLOCK], fit_box([BLOCK]), []), ConfigError, "1 cases, but 0 centres"),
     ],

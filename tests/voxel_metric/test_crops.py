@@ -63,7 +63,7 @@ def test_maps_are_cut_with_the_image_and_structures_stay_inside():
 
 def test_an_image_smaller_than_the_box_is_padded_if_asked():
     box = replace(fit_box([BLOCK], margin_mm=30.0), error_mm=(0.0, 0.0, 0.0))
-    with pytest.raises(DataError, match="smaller than the patch"):
+    with pytest.raises(DataError, match=r"a crop of 66 × 35 × 24 voxels is larger than the image of a"):
         CropBatches([BLOCK], box, batch_size=1, seed=0)
     batch = CropBatches([BLOCK], box, batch_size=1, seed=0, pad=True)[0]
     assert batch["image"].shape[2:] == box.size

@@ -48,7 +48,7 @@ def image(tmp_path):
 
 
 def test_the_folder_gives_back_what_was_saved(run):
-    assert not is_two_stage(run)
+    assert not is_two_stage(run / "stage1")
     assert save_two_stage(run, BOX, pad=True) == run / "two_stage.json"
     assert is_two_stage(run)
     two = load_two_stage(run)
@@ -107,7 +107,23 @@ def test_a_case_in_which_stage_1_finds_nothing_is_said(run, image, tmp_path, cap
             lambda run: save_stage(run / "stage1", [3.0, 3.0, 3.0], spacing_mm=[4.0, 4.0, 4.0]),
             "stage 1 in .* was trained at 4 × 4 × 4 mm, but its images are resampled to 3 × 3 × 3 mm",
         ),
-        (lambda run: save_stage(run / "stage2", [1.0] * 3, spacing_mm=None), "was trained with no spacing"),
+        (
+            lambda run: save_stage(run / "stage2", [1.0] * 3, spacing_mm=None),
+            "does not say at which spacing it was",
+        ),
+        (lambda run: (run / "two_stage.json").unlink(), r"complete the folder with save_two_stage\(\)"),
+        (
+            lambda run: (run / "two_stage.json").write_text(
+                (run / "two_stage.json").read_text().replace('"half_mm": [', '"half_mm": [-3.0,')
+            ),
+            "is missing or damaged",
+        ),
+        (
+            lambda run: (run / "two_stage.json").write_text(
+                json.dumps({"format": 1, "pad": False, "box": {k: v[:2] for k, v in asdict(BOX).items()}})
+            ),
+            "was trained at 1 × 1 × 1 mm, but its box was fitted at 1 × 1 mm",
+        ),
         (
             lambda run: save_stage(run / "stage1", [2.0, 2.0, 2.0], channels=2),
             "but the network was trained on 2",
