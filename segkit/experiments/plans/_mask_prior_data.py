@@ -40,7 +40,7 @@ HALVES = Setup(
         "true": 1, "stranger": 1, "constant": 1, "box": 1, "dilated": 1, "distance": 1, "coordinates": 3,
         "grid": 3,
     },
-    widths=(16, 32, 64), strides=(1, 2, 2), batch=4, rotate_deg=10.0,
+    widths=(8, 16, 32), strides=(1, 2, 2), batch=4, rotate_deg=10.0,
 )  # fmt: skip
 
 HALVES_GRID = (18, 28, 20)

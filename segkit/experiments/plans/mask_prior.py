@@ -37,8 +37,8 @@ from segkit.experiments.plans._mask_prior_stages import averaged, cascade_arm, s
 SIZES: tuple[Setting, ...] = ({"n_labelled": 1}, {"n_labelled": 2}, {"n_labelled": 4}, {"n_labelled": 8}, {})
 """Patients; the last setting takes all of the training part."""
 
-HEART_UPDATES, HALVES_UPDATES, HEAD_UPDATES = 400, 200, 300
-"""Where validation has stopped rising for the image alone; see `plateau`."""
+HEART_UPDATES, HALVES_UPDATES, HEAD_UPDATES = 400, 150, 200
+"""Of every arm; `plateau` and `plateau_head` show what more of them would change."""
 
 HEART_RATE, HALVES_RATE, HEAD_RATE = 5e-3, 5e-3, 5e-3
 """Learning rates at the top of the cycle."""
@@ -110,7 +110,6 @@ def outline(setup: Setup) -> dict[str, Arm]:
     return {
         "image": arm("the image alone", setup),
         "masks only": arm("body outline and bone by thresholds, no image", setup, both, "mask"),
-        "outline only": arm("body outline by threshold, no image", setup, ("body",), "mask"),
         "image + masks": arm("image, body outline and bone by thresholds", setup, both),
     }
 
@@ -178,13 +177,16 @@ def choosing(experiment: str, on: dict[str, Any], arms: dict[str, Arm], rate: fl
     )
 
 
+FORMS = ("image + stranger's mask", "image + body coordinates", "image + grid")
+"""Controls where the frame varies: no information, position in the patient, position in the array."""
+
 PLANS = {
     "choices": choosing("choices", ON_HEART, oracle(HEART), HEART_RATE),
     "choices_hippocampus": choosing("choices_hippocampus", ON_HALVES, oracle(HALVES), HALVES_RATE),
     "choices_head": choosing(
         "choices_head",
         ON_HEAD,
-        {name: each for name, each in outline(HEAD).items() if name != "outline only"},
+        outline(HEAD),
         HEAD_RATE,
     ),
     "plateau": Plan(
@@ -200,7 +202,7 @@ PLANS = {
         question="The whole heart is known: how well are its chambers found, and from how many patients?",
         arms=oracle(HEART),
         settings=SIZES,
-        draws=5,
+        draws=7,
         **ON_HEART,
     ),
     "controls": Plan(
@@ -211,12 +213,20 @@ PLANS = {
         draws=5,
         **ON_HEART,
     ),
+    "plateau_head": Plan(
+        experiment="plateau_head",
+        question="The same for seven organs in the CT of the head and neck.",
+        arms={name: each for name, each in outline(HEAD).items() if name != "image + masks"},
+        settings=tuple({"n_labelled": 4, "updates": updates} for updates in (50, 100, 200, 400, 800)),
+        draws=2,
+        **ON_HEAD,
+    ),
     "hippocampus": Plan(
         experiment="hippocampus",
         question="The whole hippocampus is known: where does its anterior part end?",
         arms=oracle(HALVES),
         settings=SIZES,
-        draws=5,
+        draws=7,
         **ON_HALVES,
     ),
     "hippocampus_controls": Plan(
@@ -232,13 +242,19 @@ PLANS = {
         question="What do body outline and bone, by thresholds, tell of seven organs?",
         arms=outline(HEAD),
         settings=SIZES,
-        draws=5,
+        draws=7,
         **ON_HEAD,
     ),
     "head_controls": Plan(
         experiment="head_controls",
         question="Other channels beside the CT, from four patients.",
-        arms={"image": outline(HEAD)["image"], **controls(HEAD, "body"), **population(HEAD)},
+        arms={
+            "image": outline(HEAD)["image"],
+            "outline only": arm("body outline by threshold, no image", HEAD, ("body",), "mask"),
+            "image + outline": arm("image and body outline by threshold", HEAD, ("body",)),
+            **controls(HEAD, "body"),
+            **population(HEAD),
+        },
         settings=({"n_labelled": 4},),
         draws=5,
         **ON_HEAD,
@@ -262,9 +278,9 @@ PLANS = {
     "framing": Plan(
         experiment="framing",
         question="Does the outline matter where the frame varies from patient to patient?",
-        arms={**outline(HEAD), **controls(HEAD, "body")},
-        settings=({"n_labelled": 1}, {"n_labelled": 4}, {}),
-        draws=5,
+        arms={**outline(HEAD), **{name: controls(HEAD, "body")[name] for name in FORMS}},
+        settings=({"n_labelled": 1}, {"n_labelled": 4}),
+        draws=7,
         **{**ON_HEAD, "prepare": ROUGH},
     ),
 }
