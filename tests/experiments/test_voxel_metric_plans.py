@@ -40,7 +40,7 @@ def prepared():
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_every_arm_of_the_chapter_trains(name, prepared):
-    plan = small("hippocampus", metrics=("dice",))
+    plan = small("losses", metrics=("dice",))
     record = run_one(plan, prepared, name, 0, {"n_labelled": 2})
     validate_record(record)
     assert set(record["evaluation"]["metrics"]) == {"dice", "components", "holes"}
@@ -60,7 +60,7 @@ def test_every_form_gives_the_terms_that_are_weighted(form, prepared):
 
 
 def test_all_arms_start_from_the_same_network_and_see_the_same_batches(prepared):
-    plan = small("hippocampus")
+    plan = small("losses")
     draw = make_draw(plan, prepared, 0, {"n_labelled": 2})
     first, *others = (arm.method(draw).net.state_dict() for arm in plan.arms.values())
     assert all(torch.equal(first[key], other[key]) for other in others for key in first)
@@ -135,9 +135,18 @@ def test_an_unknown_form_is_named(prepared):
 def test_choices_are_made_on_draws_and_cases_that_no_table_sees():
     tables = [find_plan(name) for name in plan_names() if name.startswith("voxel_metric/")]
     choices = [plan for plan in tables if plan.part == "validation"]
-    assert {plan.experiment for plan in choices} >= {"choices", "choices_ct"}
+    assert {plan.experiment for plan in choices} >= {"choices", "choices_ct", "forms", "forms_ct"}
     for plan in choices:
         assert not set(plan.draw_numbers) & set(find_plan("voxel_metric/hippocampus").draw_numbers)
+
+
+def test_one_change_at_a_time():
+    plan = find_plan("voxel_metric/samplers")
+    usual = plan.arms["both"].method.keywords
+    for name, arm in plan.arms.items():
+        if name not in ("plain", "both"):
+            changed = {k for k, v in arm.method.keywords.items() if usual.get(k) != v}
+            assert len(changed) <= 1, name
 
 
 def test_the_words_of_an_arm_tell_its_weight():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from segkit.experiments.plan import Arm, Plan, Setting
 from segkit.experiments.plans import _organs as organs
 from segkit.experiments.plans import _voxel_metric_stages as stages
-from segkit.experiments.plans._voxel_metric import method, words
+from segkit.experiments.plans._voxel_metric import ASKED, method, words
 from segkit.experiments.plans._voxel_metric_extra import parts_and_holes, separation
 from segkit.train import one_cycle
 
@@ -54,28 +54,50 @@ class Choice(NamedTuple):
     def arm(self, dataset: str, **changes: Any) -> Arm:
         """As an arm on a data set, with some options changed."""
         options = {**self.options, **changes}
-        told = {"λ": self.weight, **options} if self.weight else options
-        if self.weight:
-            options = {"weight": self.weight, "band_mm": BAND_MM[dataset], **options}
+        weight = options.pop("weight", self.weight)
+        told = {"λ": weight, **options} if weight else options
+        if weight:
+            options = {"weight": weight, "band_mm": BAND_MM[dataset], **options}
         return Arm(words(self.form, told), partial(method, form=self.form, **options))
 
+
+LAST, BOTTOM, SEVERAL = ("decoder0",), ("bottom",), ("bottom", "decoder1", "decoder0")
+"""Features that become logits; coarse ones; those of every level of the decoder."""
+
+TAPS: dict[str, tuple[str, ...]] = {"hippocampus": LAST, "openkbp": BOTTOM}
+"""Where the head of a branch looks: chosen by validation, `forms` and `forms_ct`."""
 
 CHOSEN: dict[str, Choice] = {
     "CE": Choice("ce"),
     "Dice": Choice("dice"),
     "plain": Choice("plain"),
-    "contour head": Choice("contour", 0.5),
-    "same voxels": Choice("same_voxels", 0.5),
+    "contour head": Choice("contour", 0.3),
+    "same voxels": Choice("same_voxels", 1.0),
+    "CE at tap": Choice("tap_ce", 1.0),
     "pair": Choice("pair", 0.3),
     "triplet": Choice("triplet", 0.3),
     "both": Choice("both", 0.3),
+    "pixel contrast": Choice("contrast", 0.3),
+    "SupCon": Choice("sup_con", 0.3),
+    "circle": Choice("circle", 0.03),
 }
-"""Every arm of the main experiments, with the values of validation (`choices`, `choices_ct`)."""
+"""Every form with the weight of validation (`choices`, `choices_ct`, `forms`, `forms_ct`)."""
+
+CORE = ("plain", "same voxels", "CE at tap", "both")
+"""The branch, the net without it, and the two controls: cross-entropy of the same voxels, in the last layer
+and by a head where the branch has its own."""
 
 
-def arms(dataset: str, names: Sequence[str] = tuple(CHOSEN)) -> dict[str, Arm]:
-    """Some of the chosen arms on a data set."""
-    return {name: CHOSEN[name].arm(dataset) for name in names}
+def arm(dataset: str, name: str, **changes: Any) -> Arm:
+    """One of the chosen forms on a data set, with some options changed."""
+    choice = CHOSEN[name]
+    taps = {"taps": TAPS[dataset]} if choice.form in ASKED else {}
+    return choice.arm(dataset, **{**taps, **changes})
+
+
+def arms(dataset: str, names: Sequence[str]) -> dict[str, Arm]:
+    """Some of the chosen forms on a data set."""
+    return {name: arm(dataset, name) for name in names}
 
 
 def labelled(*numbers: int | None, **more: Any) -> tuple[Setting, ...]:
@@ -90,18 +112,35 @@ def features(dataset: str) -> partial[Any]:
 
 def second(name: str) -> dict[str, Any]:
     """Options of stage 2 for one of the chosen forms."""
-    choice = CHOSEN[name]
-    more = {"weight": choice.weight, "band_mm": BAND_MM["openkbp"]} if choice.weight else {}
-    return {"form": choice.form, **more, **choice.options}
+    return dict(arm("openkbp", name).method.keywords)  # type: ignore[attr-defined]
 
 
 WEIGHTS = (0.1, 0.3, 1.0)
+
 SEARCHED: dict[str, Choice] = {
     f"{name} {weight:g}": CHOSEN[name]._replace(weight=weight)
     for name in ("contour head", "same voxels", "pair", "triplet", "both")
     for weight in WEIGHTS
 }
-"""What `choices` tries."""
+"""What `choices` tries, at the features of the last layer."""
+
+FORMS: dict[str, Choice] = {
+    "same voxels 2": Choice("same_voxels", 2.0),
+    "both bottom 0.1": Choice("both", 0.1, {"taps": BOTTOM}),
+    "both bottom 0.3": Choice("both", 0.3, {"taps": BOTTOM}),
+    "both bottom 1": Choice("both", 1.0, {"taps": BOTTOM}),
+    "both several 0.3": Choice("both", 0.3, {"taps": SEVERAL}),
+    "both several 1": Choice("both", 1.0, {"taps": SEVERAL}),
+    "CE at bottom 0.3": Choice("tap_ce", 0.3, {"taps": BOTTOM}),
+    "CE at bottom 1": Choice("tap_ce", 1.0, {"taps": BOTTOM}),
+    "CE at several 1": Choice("tap_ce", 1.0, {"taps": SEVERAL}),
+    "pixel contrast 0.3": Choice("contrast", 0.3),
+    "pixel contrast bottom 0.3": Choice("contrast", 0.3, {"taps": BOTTOM}),
+    "circle 0.03": Choice("circle", 0.03),
+    "circle 0.1": Choice("circle", 0.1),
+    "circle bottom 0.03": Choice("circle", 0.03, {"taps": BOTTOM}),
+}
+"""What `forms` and `forms_ct` try besides."""
 
 PLANS = {
     "choices": Plan(
@@ -128,26 +167,89 @@ PLANS = {
         part="validation",
         **COMMON["openkbp"],
     ),
+    "forms": Plan(
+        experiment="forms",
+        question="At which features, and in which form? Hippocampus, validation part.",
+        arms={
+            "plain": CHOSEN["plain"].arm("hippocampus"),
+            **{name: choice.arm("hippocampus") for name, choice in FORMS.items()},
+        },
+        settings=labelled(8),
+        draws=range(100, 102),
+        part="validation",
+        **COMMON["hippocampus"],
+    ),
+    "forms_ct": Plan(
+        experiment="forms_ct",
+        question="The same of the parotid gland in CT, with and without turned training images.",
+        arms={
+            "plain": CHOSEN["plain"].arm("openkbp"),
+            **{name: choice.arm("openkbp") for name, choice in FORMS.items()},
+        },
+        settings=(*labelled(4), *labelled(4, augment="none")),
+        draws=range(100, 104),
+        part="validation",
+        **COMMON["openkbp"],
+    ),
     "hippocampus": Plan(
         experiment="hippocampus",
         question="Does a metric branch improve masks in MRI, more than cross-entropy of the same voxels?",
-        arms=arms("hippocampus"),
-        settings=labelled(4, 8, 16, None),
+        arms=arms("hippocampus", CORE),
+        settings=(*labelled(4, 8, 16, None), *labelled(4, augment="none")),
         extra=parts_and_holes,
         **COMMON["hippocampus"],
     ),
     "openkbp": Plan(
         experiment="openkbp",
         question="And in CT, where the parotid gland hardly differs from what is around it?",
-        arms=arms("openkbp"),
-        settings=(*labelled(4, None), *labelled(4, augment="none")),
+        arms=arms("openkbp", CORE),
+        settings=(*labelled(4, 8, None), *labelled(4, 8, augment="none")),
         extra=parts_and_holes,
+        **COMMON["openkbp"],
+    ),
+    "losses": Plan(
+        experiment="losses",
+        question="Which loss of the same voxels, and which image-level loss without any? Hippocampus.",
+        arms=arms("hippocampus", tuple(CHOSEN)),
+        settings=labelled(8),
+        extra=parts_and_holes,
+        **COMMON["hippocampus"],
+    ),
+    "losses_ct": Plan(
+        experiment="losses_ct",
+        question="The same of the parotid gland in CT.",
+        arms=arms("openkbp", tuple(CHOSEN)),
+        settings=labelled(4),
+        extra=parts_and_holes,
+        **COMMON["openkbp"],
+    ),
+    "samplers": Plan(
+        experiment="samplers",
+        question="Which voxels, how many, from which features, with which weight? One change at a time.",
+        arms={
+            "plain": arm("openkbp", "plain"),
+            "both": arm("openkbp", "both"),
+            **{policy: arm("openkbp", "both", policy=policy) for policy in ("random", "error")},
+            **{f"M = {8 * n}": arm("openkbp", "both", per_class=n) for n in (8, 32, 128)},
+            **{f"λ = {weight:g}": arm("openkbp", "both", weight=weight) for weight in (0.1, 1.0, 3.0)},
+            **{
+                name: arm("openkbp", "both", taps=taps)
+                for name, taps in (
+                    ("last features", LAST),
+                    ("next to last", ("decoder1",)),
+                    ("several", SEVERAL),
+                )
+            },
+            "each image alone": arm("openkbp", "both", across_images=False),
+            "memory 1024": arm("openkbp", "both", memory=1024),
+        },
+        settings=labelled(4),
         **COMMON["openkbp"],
     ),
     "features": Plan(
         experiment="features",
         question="Are classes better told apart by features that a metric branch has trained?",
-        arms=arms("hippocampus", ("plain", "same voxels", "both")),
+        arms={**arms("hippocampus", ("plain", "same voxels")), "both": arm("hippocampus", "both", taps=LAST)},
         settings=labelled(8),
         extra=features("hippocampus"),
         **COMMON["hippocampus"],
@@ -155,8 +257,8 @@ PLANS = {
     "features_ct": Plan(
         experiment="features_ct",
         question="The same of the parotid gland in CT.",
-        arms=arms("openkbp", ("plain", "same voxels", "both")),
-        settings=labelled(None),
+        arms={**arms("openkbp", ("plain", "same voxels")), "both": arm("openkbp", "both", taps=LAST)},
+        settings=labelled(8),
         extra=features("openkbp"),
         **COMMON["openkbp"],
     ),
