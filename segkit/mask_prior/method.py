@@ -113,8 +113,8 @@ class MaskPrior(Supervised):
     def _training_input(self, batch: Batch, generator: torch.Generator) -> Tensor:
         image = batch["image"]
         if self.scenario != "image" and all(name in batch for name in self.prior):
-            parts = [batch[name].to(image) for name in self.prior]
-            prior: Tensor | None = torch.cat([p if p.ndim == image.ndim else p[:, None] for p in parts], 1)
+            parts = [self._on_grid(batch[name], name, image) for name in self.prior]
+            prior: Tensor | None = torch.cat(parts, 1)
             image = image[:, : self.image_channels]
         else:
             image, prior = self._split(image)
@@ -125,6 +125,17 @@ class MaskPrior(Supervised):
                 image, prior, p_image=self.p_drop_image, p_prior=self.p_drop_prior, generator=generator
             )
         return self.joined(image, prior)
+
+    def _on_grid(self, map_: Tensor, name: str, image: Tensor) -> Tensor:
+        """A map of a batch, `(B, *S)` or `(B, C, *S)`, as channels on the grid of the image."""
+        channels = map_ if map_.ndim == image.ndim else map_[:, None]
+        wanted = (len(image), self.channels[name], *image.shape[2:])
+        if tuple(channels.shape) != wanted:
+            raise DataError(
+                f"the map {name!r} of a batch has shape {tuple(map_.shape)} where {wanted} is needed: it "
+                "must lie on the grid of the images and have the channels that were announced"
+            )
+        return channels.to(image)
 
     def _split(self, stacked: Tensor) -> tuple[Tensor, Tensor | None]:
         """Image and used maps of an image with all maps behind it."""

@@ -78,10 +78,12 @@ class VoxelSampler:
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise unknown_name("sampling policy", self.policy, POLICIES)
-        numbers = [self.per_class] if isinstance(self.per_class, int) else list(self.per_class)
-        if not numbers or any(n < 2 for n in numbers if n != 0) or not any(numbers):
+        numbers = self.per_class if isinstance(self.per_class, Sequence) else [self.per_class]
+        whole = all(isinstance(n, int) for n in numbers)
+        if not whole or not any(numbers) or any(n < 2 for n in numbers if n != 0):
             raise ConfigError(
-                f"a tuple needs two voxels of a class: per_class must be 2 or more, got {self.per_class}"
+                "a tuple needs two voxels of a class: per_class must be a whole number, 2 or more, or one "
+                f"(or 0) for each class, got {self.per_class!r}"
             )
         if not (self.band_mm > 0 and 0 <= self.band_share <= 1):
             raise ConfigError(
@@ -115,6 +117,11 @@ class VoxelSampler:
         b = len(labels)
         rows = labels.reshape(b, -1)
         if valid is not None:
+            if valid.shape != labels.shape:
+                raise DataError(
+                    f"'valid' has shape {tuple(valid.shape)} but the labels have {tuple(labels.shape)}: both "
+                    "must lie on one grid"
+                )
             rows = rows.masked_fill(~valid.reshape(b, -1), IGNORE)
         # One small number per voxel, for its class and part; those of ignored voxels are 0 and 1.
         part = self._preferred(labels, rows, distance_mm, prediction)

@@ -149,6 +149,13 @@ def test_images_without_their_maps_are_refused():
         method.step({"image": torch.zeros(1, 1, 8, 8), "label": torch.zeros(1, 8, 8).long()}, state())
 
 
+@pytest.mark.parametrize("shape", [(2, 8, 8), (2, 2, 16, 16), (1, 16, 16)])
+def test_a_map_on_another_grid_or_of_other_channels_is_refused(shape):
+    method = MaskPrior(Seen(), DiceCELoss(), channels={"mask": 1})
+    with pytest.raises(DataError, match=r"the map 'mask' of a batch has shape .* where \(2, 1, 16, 16\) is"):
+        method.step({**batch_of(), "mask": torch.ones(shape)}, state())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

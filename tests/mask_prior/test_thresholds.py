@@ -165,6 +165,7 @@ def test_what_is_not_in_hu_is_refused(cases_of):
     case = cases_of("openkbp", 1)[0]
     wrong = {
         "stored values": case.image + 1024,
+        "stored values with noise": case.image + 1024 + 25 * torch.randn(case.image.shape),
         "a window": ((case.image + 160) / 400).clamp(0, 1),
         "z-scores": (case.image - case.image.mean()) / case.image.std(),
         "a second offset": case.image - 1024,
@@ -172,6 +173,21 @@ def test_what_is_not_in_hu_is_refused(cases_of):
     for image in wrong.values():
         with pytest.raises(DataError, match=r"are not Hounsfield units: undo normalisation"):
             body_mask(case.with_(image=image))
+
+
+def test_a_head_without_any_air_is_in_hu(cases_of):
+    case = cases_of("openkbp", 1)[0]
+    inside = [slice(int(i.min()) + 12, int(i.max()) - 12) for i in (case.label > 0).nonzero().T]
+    crop = case.image[(slice(None), *inside)].clamp(min=-200)
+    assert bone_mask(case.with_(image=crop, label=None)).report.share > 0
+
+
+def test_much_dense_material_beside_air_is_in_hu():
+    case = torso_phantom(**GRID)
+    image = case.image.clone()
+    image[0, :, 40:70, 40:70] = 1000.0
+    assert float((image == 1000).float().mean()) > 0.05
+    assert body_mask(case.with_(image=image)).report.informative
 
 
 def test_spacing_is_needed(cases_of):

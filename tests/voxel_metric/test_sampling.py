@@ -183,7 +183,10 @@ def test_two_dimensions():
         ({"policy": "contours"}, "did you mean 'contour'"),
         ({"per_class": 1}, "a tuple needs two voxels of a class"),
         ({"per_class": (0, 0)}, "a tuple needs two voxels"),
-        ({"per_class": (8, 1)}, "per_class must be 2 or more"),
+        ({"per_class": (8, 1)}, "per_class must be a whole number, 2 or more"),
+        ({"per_class": 1.5}, "per_class must be a whole number"),
+        ({"per_class": "64"}, "got '64'"),
+        ({"per_class": ()}, "a tuple needs two voxels"),
         ({"band_mm": 0.0}, "band_mm must be positive"),
         ({"band_share": 1.5}, r"band_share in \[0, 1\]"),
     ],
@@ -200,6 +203,7 @@ def test_settings_that_make_no_sense_are_refused(options, words):
         (VoxelSampler(), {"distance_mm": torch.zeros(1, 2, 3, 3, 3)}, r"got \(1, 2, 3, 3, 3\)"),
         (VoxelSampler("error"), {}, "needs predicted classes"),
         (VoxelSampler("random", (4, 4)), {}, "class 2 has no budget"),
+        (VoxelSampler("random"), {"valid": torch.ones(1, 3, 3, 3, dtype=torch.bool)}, "'valid' has shape"),
     ],
 )
 def test_what_a_policy_needs_is_said(sampler, options, words):
