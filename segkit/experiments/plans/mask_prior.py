@@ -205,6 +205,22 @@ PLANS = {
         draws=7,
         **ON_HEART,
     ),
+    "mask_only": Plan(
+        experiment="mask_only",
+        question="How much does a mask alone know, with all patients and four times the updates?",
+        arms={
+            **oracle(HEART),
+            "true mask and position only": arm(
+                "the mask of the true parent structure and position relative to its box, no image",
+                HEART,
+                ("true", "coordinates"),
+                "mask",
+            ),
+        },
+        settings=({"updates": 4 * HEART_UPDATES},),
+        draws=3,
+        **ON_HEART,
+    ),
     "controls": Plan(
         experiment="controls",
         question="Is it the mask? Other channels beside the image, from four patients.",
