@@ -23,4 +23,3 @@ def test_shifted_balls_overlap_and_part_as_the_law_says(shift, spacing):
     wanted = 1 - 3 / 4 * share + share**3 / 16
     assert dice(moved, truth).value == pytest.approx(wanted, abs=0.01)
     assert centroid_distance_mm(moved, truth, spacing_mm=spacing).value == pytest.approx(shift, abs=0.05)
-
