@@ -78,7 +78,7 @@ def separation(
 
     Names without an ending are those of the head that was trained with the network, or, of an arm without
     such a head, of the other one. `…_after` is in every arm the same kind of head (triplets and pairs at
-    `TAP`) trained afterwards on the frozen network, for as many updates.
+    `TAP`) trained afterwards on the frozen network, for as many updates; `…_raw` is no head at all.
     """
     net = method.net
     assert isinstance(net, Segmenter)
@@ -92,7 +92,7 @@ def separation(
     for each, before in zip(net.parameters(), needs, strict=True):
         each.requires_grad_(before)
     assert isinstance(learner, MetricBranch)
-    heads: dict[str, nn.Module] = {"_after": learner.heads[TAP]}
+    heads: dict[str, nn.Module] = {"_after": learner.heads[TAP], "_raw": nn.Identity()}
     heads[""] = own_head(method) or heads["_after"]
     sampler = VoxelSampler("contour", per_class=TRAINING_VOXELS, band_mm=band_mm, band_share=1.0)
     rows = [band_features(net, case, sampler, draw.generator(f"means {case.id}")) for case in draw.train]
