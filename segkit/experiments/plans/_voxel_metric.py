@@ -129,7 +129,13 @@ def branch(
 
 
 def method(
-    draw: Draw, *, form: str = "plain", weight: float = 0.0, warm_up: float = 0.1, **options: Any
+    draw: Draw,
+    *,
+    form: str = "plain",
+    weight: float = 0.0,
+    warm_up: float = 0.1,
+    cool_down: float = 0.0,
+    **options: Any,
 ) -> Method:
     """A 3-D U-Net under soft Dice + cross-entropy, alone or with one branch; or under one of the two.
 
@@ -137,13 +143,14 @@ def method(
         draw: decides the initial weights, those of the net alike in every form.
         form: one of `IMAGE_LEVEL`, "contour", "same_voxels", or one of `ASKED`.
         weight: λ of the branch.
-        warm_up: share of the updates over which it comes in.
+        warm_up, cool_down: shares of the updates over which it comes in, and goes out.
         options: of `branch`.
     """
     net = draw.module(partial(UNet, 3, 1, draw.n_classes, WIDTHS, convs=1, skip="add"))
     if form in IMAGE_LEVEL:
         return Supervised(net, IMAGE_LEVEL[form][1]())
-    return MetricUNet(net, branch(draw, net, form=form, weight=weight, **options), warm_up=warm_up)
+    learner = branch(draw, net, form=form, weight=weight, **options)
+    return MetricUNet(net, learner, warm_up=warm_up, cool_down=cool_down)
 
 
 def words(form: str, options: Mapping[str, Any]) -> str:
