@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "augmentation": ["Augment"],
         "batches": ["PatchBatches", "WholeBatches"],
         "case": ["IGNORE", "Case"],
+        "components": ["largest_part", "parts_above"],
         "corruption": ["corrupt_labels"],
         "dataset": ["DataSet", "Licence", "Remote", "Source"],
         "distances": ["contour_band", "signed_distance_mm"],

@@ -1,4 +1,4 @@
-"""Connected parts of a mask and the holes in its slices, on SciPy's labelling."""
+"""The holes in the slices of a mask, and its connected parts, on SciPy's labelling."""
 
 from __future__ import annotations
 
@@ -7,29 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segkit.data.components import largest_part, parts_above
+
+__all__ = ["fill_slices", "largest_part", "parts_above"]
+
 Voxels = NDArray[np.bool_]
-
-
-def largest_part(mask: Voxels) -> tuple[Voxels, int]:
-    """The largest connected part (faces touch), and how many others there were."""
-    return parts_above(mask, 0, most=1)
-
-
-def parts_above(mask: Voxels, voxels: float, *, most: int | None = None) -> tuple[Voxels, int]:
-    """The connected parts of more than `voxels` voxels, the `most` largest of them, and how many others
-    there were.
-    """
-    from scipy.ndimage import label
-
-    found, n = label(mask)
-    if n == 0:
-        return mask.copy(), 0
-    sizes = _counts(found, n)
-    sizes[0] = 0
-    order = np.argsort(-sizes, kind="stable")[: n if most is None else min(most, n)]
-    keep = np.zeros(n + 1, bool)
-    keep[order[sizes[order] > voxels]] = True
-    return keep[found], int(n - keep.sum())
 
 
 def fill_slices(mask: Voxels, axis: int | None) -> Voxels:
@@ -54,12 +36,3 @@ def fill_slices(mask: Voxels, axis: int | None) -> Voxels:
                 outside[np.unique(found.take(end, axis=other))] = True
     outside[0] = False  # the mask itself
     return ~outside[found]
-
-
-def _counts(found: NDArray[np.int32], n: int) -> NDArray[np.int64]:
-    """Voxels of each label, slice by slice: `bincount` makes a wide copy of what it is given."""
-    total = np.zeros(n + 1, np.int64)
-    for part in found:
-        low, high = int(part.min()), int(part.max())
-        total[low : high + 1] += np.bincount(part.ravel() - low, minlength=high - low + 1)
-    return total

@@ -33,8 +33,7 @@ def lifted_structure(embeddings: Tensor, labels: Tensor, *, margin: float = 1.0)
         below 0; for a perfect prediction of many rows it is not, since each negative adds to the logarithm.
 
     Empty and ignored:
-        A row labelled IGNORE = −1 changes neither value nor gradient. With one class alone, or no two rows of
-        a class, the value is 0 with a gradient of 0, connected to the embeddings.
+        An ignored row (−1) changes neither value nor gradient; without tuples both are 0, and connected.
 
     Cost:
         Time O(M² d); a handful of M × M matrices are kept for the gradient, and no map of the image.
@@ -77,8 +76,7 @@ def multi_similarity(
         for a perfect prediction the first is $\log(1 + |P| e^{-\alpha (1 - \lambda)}) / \alpha$.
 
     Empty and ignored:
-        A row labelled IGNORE = −1 changes neither value nor gradient. With one class alone, or no two rows of
-        a class, the value is 0 with a gradient of 0, connected to the embeddings.
+        An ignored row (−1) changes neither value nor gradient; without tuples both are 0, and connected.
 
     Cost:
         Time O(M² d); a handful of M × M matrices are kept for the gradient, and no map of the image.
@@ -122,8 +120,7 @@ def circle(embeddings: Tensor, labels: Tensor, *, margin: float = 0.4, scale: fl
         prediction, in which the cosines are 1 and 0 or less.
 
     Empty and ignored:
-        A row labelled IGNORE = −1 changes neither value nor gradient. With one class alone, or no two rows of
-        a class, the value is 0 with a gradient of 0, connected to the embeddings.
+        An ignored row (−1) changes neither value nor gradient; without tuples both are 0, and connected.
 
     Cost:
         Time O(M² d); a handful of M × M matrices are kept for the gradient, and no map of the image.
@@ -172,8 +169,7 @@ def info_nce(
         prediction, $\log(1 + |N| e^{-1/\tau})$ if the classes are at right angles.
 
     Empty and ignored:
-        A row labelled IGNORE = −1 changes neither value nor gradient. With one class alone, or no two rows of
-        a class, the value is 0 with a gradient of 0, connected to the embeddings.
+        An ignored row (−1) changes neither value nor gradient; without tuples both are 0, and connected.
 
     Cost:
         Time O(M² d); a handful of M × M matrices are kept for the gradient, and no map of the image.
@@ -214,8 +210,7 @@ def sup_con(embeddings: Tensor, labels: Tensor, *, temperature: float = 0.1) -> 
         prediction it is not 0 but log |P(a)|, or a little more: the positives share the probability.
 
     Empty and ignored:
-        A row labelled IGNORE = −1 changes neither value nor gradient. With one class alone, or no two rows of
-        a class, the value is 0 with a gradient of 0, connected to the embeddings.
+        An ignored row (−1) changes neither value nor gradient; without tuples both are 0, and connected.
 
     Cost:
         Time O(M² d); a handful of M × M matrices are kept for the gradient, and no map of the image.

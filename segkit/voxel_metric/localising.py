@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segkit.data.case import Case
+from segkit.data.components import largest_part
 from segkit.voxel_metric.boxes import centroid
 
 
@@ -56,13 +57,7 @@ def largest_component(mask: Tensor) -> Tensor:
         >>> largest_component(torch.tensor([True, False, True, True])).tolist()
         [False, False, True, True]
     """
-    from scipy.ndimage import label
-
-    parts, number = label(mask.cpu().numpy(), structure=np.ones((3,) * mask.ndim))
-    if number < 2:
-        return mask.clone()
-    sizes = np.bincount(parts.reshape(-1))[1:]
-    return torch.from_numpy(parts == 1 + int(sizes.argmax())).to(mask.device)
+    return torch.from_numpy(largest_part(mask.cpu().numpy(), corners=True)[0]).to(mask.device)
 
 
 def locate(labels: Tensor, case: Case, centre_share: Sequence[float]) -> Located:
