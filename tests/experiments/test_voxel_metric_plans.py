@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from segkit.data import Case, make_split, phantoms
+from segkit.data.splitting import load_split
 from segkit.errors import ConfigError, DataError
 from segkit.experiments import make_draw, prepare, run_one, validate_record
 from segkit.experiments.plans import _organs as organs
 from segkit.experiments.plans import find_plan, plan_names
 from segkit.experiments.plans._voxel_metric import ASKED, branch, words
 from segkit.experiments.plans._voxel_metric_extra import count_parts
-from segkit.experiments.plans.voxel_metric import CHOSEN, features
+from segkit.experiments.plans.voxel_metric import CHOSEN, features, for_choices
 
 SMALL = (16, 20, 16)
 
@@ -87,7 +88,7 @@ def test_features_are_measured_by_both_heads_and_the_network_is_left_alone(arm, 
     assert all(each.requires_grad for each in method.net.parameters())
     case = draw.train[0]
     found = measure(case, case.label)
-    assert set(found) == {"ncm", "silhouette", "ncm_after", "silhouette_after"}
+    assert set(found) == {f"{what}{by}" for what in ("ncm", "silhouette") for by in ("", "_after", "_raw")}
     assert all(len(values) == 2 for values in found.values())
     assert all(0 <= value <= 1 for value in found["ncm"])
     assert (found["ncm"] == found["ncm_after"]) == (arm == "plain")
@@ -138,6 +139,13 @@ def test_choices_are_made_on_draws_and_cases_that_no_table_sees():
     assert {plan.experiment for plan in choices} >= {"choices", "choices_ct", "forms", "forms_ct"}
     for plan in choices:
         assert not set(plan.draw_numbers) & set(find_plan("voxel_metric/hippocampus").draw_numbers)
+
+
+def test_patients_for_choices_are_none_of_the_test_part():
+    split, usual = for_choices("openkbp"), load_split("openkbp")
+    assert len(split.train) == 8 and len(split.validation) == 14
+    assert set(split.train) <= set(usual.train) and split.test == usual.test
+    assert set(split.train) | set(split.validation) == set(usual.train) | set(usual.validation)
 
 
 def test_one_change_at_a_time():
