@@ -66,8 +66,8 @@ LAST, BOTTOM, SEVERAL = ("decoder0",), ("bottom",), ("bottom", "decoder1", "deco
 """Features that become logits; coarse ones; those of every level of the decoder."""
 
 TAPS: dict[str, tuple[str, ...]] = {"hippocampus": LAST, "openkbp": BOTTOM}
-"""Where the head of a branch looks. On CT the coarse features were ahead over six draws of the validation part,
-four patients; over more patients they were not (`forms_ct`), and there `FEW` looks at every level."""
+"""Where the head of a branch looks. On CT the coarse features were ahead over six draws of the validation
+part, four patients; over more patients they were not, and `FEW` looks at every level (`forms_ct`)."""
 
 CHOSEN: dict[str, Choice] = {
     "CE": Choice("ce"),
