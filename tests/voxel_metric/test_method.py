@@ -64,6 +64,19 @@ def test_any_number_of_classes_in_two_and_three_dimensions(size, classes):
     assert method.predict(batch["image"]).shape == (2, classes, *size)
 
 
+@pytest.mark.parametrize("label", [0, 2, -1])
+@pytest.mark.parametrize("options", [{}, {"across_images": False}, {"memory": 16}])
+def test_a_crop_of_one_class_trains_the_segmentation_alone(label, options):
+    net, batch = net_of(), batch_of(12, 10)
+    batch["label"] = torch.full_like(batch["label"], label)
+    method = MetricUNet(net, MetricBranch(net, sampler=SAMPLER, **options))
+    terms = method.step(batch, state())
+    assert float(terms["triplet"].detach()) == float(terms["pair"].detach()) == 0
+    torch.testing.assert_close(terms["total"], terms["segmentation"])
+    terms["total"].backward()
+    assert all(bool((p.grad == 0).all()) for p in method.branches.parameters() if p.grad is not None)
+
+
 def test_without_branches_it_is_the_supervised_method():
     net, batch = net_of(), batch_of(12, 10)
     batch["valid"] = batch["label"] != 1
