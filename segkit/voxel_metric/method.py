@@ -22,20 +22,18 @@ class MetricUNet(Method):
 
     with the default branch $L_{CE} + L_{Dice} + w(t) (\lambda_t L_{tri} + \lambda_p L_{pair})$. Early
     features are random, and what is mined from them is noise: the branches come in over the first $T_w$
-    updates. They may also go out over the last ones, so that the segmentation has the last word on features
-    that two tasks share. Only `net` predicts; the branches vanish with the training, and a checkpoint of
-    this method hands out a plain network.
+    updates. Only `net` predicts; the branches vanish with the training, and a checkpoint of this method
+    hands out a plain network.
 
     Args:
         net: with taps, in two or three dimensions and any number of classes.
         branches: one or several: `MetricBranch`, `SameVoxelCE`, ….
         loss: of logits and labels, the image-level part; by default CE + Dice.
         warm_up: $T_w$ as a share of the updates, in [0, 1].
-        cool_down: share of the updates, in [0, 1 − warm_up], over which w falls back to 0 at the end.
 
     Raises:
-        ConfigError: warm-up or cool-down are out of range, two branches give a term of one name, or a weight
-            names a term that its branch does not give.
+        ConfigError: the warm-up is out of range, two branches give a term of one name, or a weight names a
+            term that its branch does not give.
 
     Example:
         >>> from segkit.nets import UNet
@@ -54,23 +52,17 @@ class MetricUNet(Method):
         *,
         loss: Loss | None = None,
         warm_up: float = 0.1,
-        cool_down: float = 0.0,
     ) -> None:
         super().__init__()
-        if not (0 <= warm_up <= 1 and 0 <= cool_down <= 1 - warm_up + 1e-9):
-            raise ConfigError(
-                "the warm-up and the cool-down are shares of the updates, in [0, 1] and together at most 1, "
-                f"got {warm_up} and {cool_down}"
-            )
-        self.net, self.warm_up, self.cool_down = net, warm_up, cool_down
+        if not 0 <= warm_up <= 1:
+            raise ConfigError(f"the warm-up is a share of the updates, in [0, 1], got {warm_up}")
+        self.net, self.warm_up = net, warm_up
         self.loss: Loss = DiceCELoss() if loss is None else loss
         self.branches = nn.ModuleList([branches] if isinstance(branches, Branch) else branches)
 
     def ramp(self, state: State) -> float:
-        """w(t): 0 in the first update, 1 after the warm-up, and down again in the cool-down."""
-        up = 1.0 if self.warm_up == 0 else state.progress / self.warm_up
-        down = 1.0 if self.cool_down == 0 else (1 - state.progress) / self.cool_down
-        return min(1.0, up, down)
+        """w(t): 0 in the first update, 1 after the warm-up."""
+        return 1.0 if self.warm_up == 0 else min(1.0, state.progress / self.warm_up)
 
     def step(self, batch: Batch, state: State) -> dict[str, Tensor]:
         """The terms of a batch.

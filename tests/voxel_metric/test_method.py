@@ -47,12 +47,6 @@ def test_branches_come_in_over_the_warm_up():
     assert MetricUNet(net_of(), [], warm_up=0).ramp(state(0)) == 1.0
 
 
-def test_branches_go_out_over_the_cool_down():
-    method = MetricUNet(net_of(), [], warm_up=0.1, cool_down=0.5)
-    assert [method.ramp(state(i)) for i in (0, 5, 10, 50, 75)] == [0.0, 0.5, 1.0, 1.0, 0.5]
-    assert 0 < method.ramp(state(99)) < 0.05
-
-
 @pytest.mark.parametrize("size", [(12, 10), (12, 8, 8)])
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_any_number_of_classes_in_two_and_three_dimensions(size, classes):
@@ -143,8 +137,7 @@ def test_training_separates_the_features_of_a_phantom():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda net: MetricUNet(net, [], warm_up=2), "the warm-up and the cool-down are shares"),
-        (lambda net: MetricUNet(net, [], warm_up=0.6, cool_down=0.5), "together at most 1"),
+        (lambda net: MetricUNet(net, [], warm_up=2), "the warm-up is a share of the updates"),
         (lambda net: MetricUNet(net, [SameVoxelCE(SAMPLER)] * 2), "two branches give the term 'sampled_ce'"),
         (
             lambda net: MetricUNet(net, MetricBranch(net, sampler=SAMPLER, weights={"triplett": 1})),

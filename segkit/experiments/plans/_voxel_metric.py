@@ -129,13 +129,7 @@ def branch(
 
 
 def method(
-    draw: Draw,
-    *,
-    form: str = "plain",
-    weight: float = 0.0,
-    warm_up: float = 0.1,
-    cool_down: float = 0.0,
-    **options: Any,
+    draw: Draw, *, form: str = "plain", weight: float = 0.0, warm_up: float = 0.1, **options: Any
 ) -> Method:
     """A 3-D U-Net under soft Dice + cross-entropy, alone or with one branch; or under one of the two.
 
@@ -143,14 +137,13 @@ def method(
         draw: decides the initial weights, those of the net alike in every form.
         form: one of `IMAGE_LEVEL`, "contour", "same_voxels", or one of `ASKED`.
         weight: λ of the branch.
-        warm_up, cool_down: shares of the updates over which it comes in, and goes out.
+        warm_up: share of the updates over which it comes in.
         options: of `branch`.
     """
     net = draw.module(partial(UNet, 3, 1, draw.n_classes, WIDTHS, convs=1, skip="add"))
     if form in IMAGE_LEVEL:
         return Supervised(net, IMAGE_LEVEL[form][1]())
-    learner = branch(draw, net, form=form, weight=weight, **options)
-    return MetricUNet(net, learner, warm_up=warm_up, cool_down=cool_down)
+    return MetricUNet(net, branch(draw, net, form=form, weight=weight, **options), warm_up=warm_up)
 
 
 def words(form: str, options: Mapping[str, Any]) -> str:
