@@ -150,8 +150,10 @@ FORMS: dict[str, Choice] = {
 FEW: dict[str, Choice] = {
     "same voxels": FORMS["same voxels 2"],
     "CE at taps": FORMS["CE at several 1"],
+    "CE at taps 3": FORMS["CE at several 3"],
     "both": FORMS["both several 1"],
     "pixel contrast": FORMS["pixel contrast several 1"],
+    "circle": FORMS["circle several 0.03"],
 }
 """With the features of every level of the decoder, for few cases: by `forms_ct`."""
 
