@@ -12,7 +12,15 @@ from segkit.voxel_metric import with_distances
 KEYS = ("image", "label", "distance_mm")
 """What a batch holds."""
 
-FRAMES = {"hippocampus": (28, 48, 40), "parotid": (20, 20, 32)}
+FRAMES = {
+    "hippocampus": (28, 48, 40),
+    "parotid": (20, 20, 32),
+    "brainstem": (16, 16, 32),
+    "larynx": (16, 16, 28),
+    "esophagus": (20, 16, 48),
+    "spinal cord": (28, 12, 84),
+    "mandible": (32, 36, 40),
+}
 """Voxels about the organs, enough for every patient; the net's strides divide them."""
 
 SPACING = (4.7, 4.7, 3.0)
@@ -36,6 +44,11 @@ def both_sides(case: Case) -> list[Case]:
     """The two glands of a patient as two binary cases."""
     ready = resample(window(case.with_(meta={}), *HU), SPACING)
     return [one_organ(ready, "left parotid"), one_organ(mirrored(ready), "right parotid")]
+
+
+def single(name: str, *, organ: str) -> list[Case]:
+    """An organ that a patient has once, in its frame."""
+    return [one_organ(resample(window(case.with_(meta={}), *HU), SPACING), organ) for case in load(name)]
 
 
 def mirrored(case: Case) -> Case:

@@ -162,6 +162,10 @@ FEW: dict[str, Choice] = {
 their kind in `forms_ct`; the others were chosen before it, on other draws of the same patients."""
 
 
+OTHER_ORGANS = ("brainstem", "larynx", "esophagus", "spinal cord", "mandible")
+"""Of the CT set, besides the parotids; every one with the settings that were chosen for the parotids."""
+
+
 def for_choices(name: str) -> Split:
     """8 of the training patients to train on, and the other 10 beside the validation part to measure on.
 
@@ -251,6 +255,20 @@ PLANS = {
         extra=parts_and_holes,
         **COMMON["openkbp"],
     ),
+    **{
+        organ.split()[-1]: Plan(
+            experiment=organ.split()[-1],
+            question=f"Does what holds for the parotid gland hold for another organ, the {organ}?",
+            arms={
+                "plain": CHOSEN["plain"].arm("openkbp"),
+                **{n: FEW[n].arm("openkbp") for n in ("same voxels", "both")},
+            },
+            settings=labelled(4, augment="none"),
+            extra=parts_and_holes,
+            **{**COMMON["openkbp"], "prepare": partial(organs.single, organ=organ)},
+        )
+        for organ in OTHER_ORGANS
+    },
     "losses": Plan(
         experiment="losses",
         question="Which loss of the same voxels, and which image-level loss without any? Hippocampus.",
