@@ -251,7 +251,11 @@ PLANS = {
             "plain": CHOSEN["plain"].arm("openkbp"),
             **{name: choice.arm("openkbp") for name, choice in FEW.items()},
         },
-        settings=(*labelled(4, 8, augment="none"), *labelled(4)),
+        settings=(
+            *labelled(4, 8, augment="none"),
+            *labelled(4),
+            *labelled(4, augment="none", updates=2 * UPDATES["openkbp"]),
+        ),
         extra=parts_and_holes,
         **COMMON["openkbp"],
     ),
