@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from segkit.errors import ConfigError, DataError, unknown_name
 from segkit.losses.inputs import IGNORE
 from segkit.voxel_metric.contours import near_contour
-from segkit.voxel_metric.indices import places_from
+from segkit.voxel_metric.drawing import draw_places, random_order
 
 POLICIES = ("random", "contour", "error")
-_FEW = 8
-"""A part is drawn from without a list of it if it has so many times what is drawn, and the image not so many
-times the part.
-"""
 
 
 @dataclass(frozen=True)
@@ -126,25 +123,23 @@ class VoxelSampler:
         # One small number per voxel, for its class and part; those of ignored voxels are 0 and 1.
         part = self._preferred(labels, rows, distance_mm, prediction)
         codes = rows.to(torch.int16, copy=True).sub_(IGNORE).mul_(2).add_(part)
-        found: list[Tensor] = []
-        counts = []
-        for i in range(b):
-            sizes = torch.bincount(codes[i]).tolist()
+        voxels, images, classes = [], [], []
+        for i, own in enumerate(codes.cpu()):
+            sizes = torch.bincount(own).tolist()
             parts = [
                 (code, number)
                 for k, n in self._budget(sizes)
                 for code, number in self._parts(sizes, 2 * (k - IGNORE) + 1, 2 * (k - IGNORE), n)
             ]
-            found += _drawn_from_all(codes[i], sizes, parts, generator)
-            counts.append(sum(number for _, number in parts))
-        if not found:
+            voxels += draw_places(own.numpy(), sizes, parts, generator)
+            images += [i] * sum(number for _, number in parts)
+            classes += [code // 2 + IGNORE for code, number in parts for _ in range(number)]
+        if not voxels:
             nothing = torch.zeros(0, dtype=torch.int64, device=labels.device)
             return VoxelSample(nothing, nothing, nothing)
-        voxel = torch.cat(found)
-        image = torch.repeat_interleave(torch.tensor(counts)).to(labels.device)
-        order = torch.randperm(len(voxel), generator=generator, device=generator.device).to(labels.device)
-        image, voxel = image[order], voxel[order]
-        return VoxelSample(image, voxel, rows[image, voxel].long())
+        order = random_order(len(images), generator)
+        each = (np.array(images), np.concatenate(voxels), np.array(classes))
+        return VoxelSample(*(torch.from_numpy(one[order]).to(labels.device) for one in each))
 
     def _budget(self, sizes: Sequence[int]) -> list[tuple[int, int]]:
         """Classes that are present, and how many voxels of each; from the sizes of their parts."""
@@ -186,52 +181,3 @@ class VoxelSampler:
                 "pass the cases through with_distances() and name 'distance_mm' among the keys of the batches"
             )
         return near_contour(distance_mm, self.band_mm).reshape(rows.shape)
-
-
-def _drawn_from_all(
-    codes: Tensor, sizes: Sequence[int], parts: Sequence[tuple[int, int]], generator: torch.Generator
-) -> list[Tensor]:
-    """Drawn places of each part of an image: `(code, how many)`, with the sizes of all codes."""
-    listed = [code for code, n in parts if not _tried(sizes[code], n, len(codes))]
-    if not listed:
-        return [_drawn(codes, code, sizes[code], n, generator) for code, n in parts]
-    # One pass over the image for all lists. Codes are small for the large parts: the background's are lowest.
-    places = places_from(codes, min(listed))
-    held = codes[places]
-    return [
-        _drawn(codes, code, sizes[code], n, generator, places[held == code] if code in listed else None)
-        for code, n in parts
-    ]
-
-
-def _tried(size: int, n: int, total: int) -> bool:
-    """Whether a part fills so much of the image that places are tried until enough hold its code."""
-    return size > _FEW * n and size * _FEW > total
-
-
-def _drawn(
-    codes: Tensor, code: int, size: int, n: int, generator: torch.Generator, pool: Tensor | None = None
-) -> Tensor:
-    """n of the places that hold a code: different ones if there are as many, else all of them in turn.
-
-    Args:
-        codes: shape `(N,)`.
-        code: which of them.
-        size: how many places hold it, at least 1.
-        n: how many to draw, at least 1.
-        generator: where the numbers come from.
-        pool: the places, if they have been listed.
-    """
-    device = codes.device
-    if pool is None:
-        if _tried(size, n, len(codes)):
-            tries = torch.randint(
-                len(codes), (2 * n * len(codes) // size + 16,), generator=generator, device=generator.device
-            ).to(device)
-            hits = tries[codes[tries] == code].tolist()
-            if len(different := list(dict.fromkeys(hits))) >= n:
-                return torch.tensor(different[:n], device=device)
-        pool = (codes == code).nonzero()[:, 0]
-    turns = [torch.randperm(size, generator=generator, device=generator.device) for _ in range(-(-n // size))]
-    order = turns[0] if len(turns) == 1 else torch.cat(turns)
-    return pool[order[:n].to(device)]

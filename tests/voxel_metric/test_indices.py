@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from segkit.voxel_metric.indices import largest_of_rows, places_from, smallest_of_rows
+from segkit.voxel_metric.indices import largest_of_rows, smallest_of_rows
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -22,13 +22,6 @@ def test_of_several_the_first_is_taken_and_infinities_count():
     values = torch.tensor([[2.0, 5.0, 5.0, 2.0], [torch.inf, 1.0, -torch.inf, torch.inf]])
     assert largest_of_rows(values).tolist() == [1, 0]
     assert smallest_of_rows(values).tolist() == [0, 2]
-
-
-@pytest.mark.parametrize("dtype", [torch.int16, torch.int64, torch.uint8])
-def test_places_that_hold_enough_ascend(dtype):
-    codes = torch.randint(0, 9, (500,), generator=torch.Generator().manual_seed(0)).to(dtype)
-    for least in (0, 4, 9):
-        assert torch.equal(places_from(codes, least), (codes >= least).nonzero()[:, 0])
 
 
 @pytest.mark.parametrize("find", [largest_of_rows, smallest_of_rows])

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from segkit.data import contour_band
 from segkit.errors import ConfigError, DataError
 from segkit.voxel_metric import POLICIES, VoxelSampler, with_distances
-from segkit.voxel_metric.sampling import _drawn
 from tests.voxel_metric.test_contours import blobs, case_of
 
 
@@ -143,31 +142,6 @@ def test_rows_come_in_random_order():
     label, distance = prepared()
     found, _ = drawn(VoxelSampler(per_class=64), label, distance)
     assert found.labels[:64].unique().tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(("size", "total"), [(12, 40), (200, 4000), (500, 900)])
-def test_every_voxel_is_as_likely_as_any_other(size, total):
-    """Out of a small part, a part that is small beside the image, and one that is drawn by trying."""
-    random, n = generator(), 4
-    codes = torch.zeros(total, dtype=torch.int16)
-    places = torch.randperm(total, generator=random)[:size]
-    codes[places] = 3
-    counts = torch.zeros(total)
-    for _ in range(3000):
-        found = _drawn(codes, 3, size, n, random)
-        assert len(found.unique()) == n
-        counts[found] += 1
-    assert float(counts[codes != 3].sum()) == 0
-    expected = 3000 * n / size
-    chi = float(((counts[places] - expected) ** 2 / expected).sum())
-    assert chi < size + 4 * (2 * size) ** 0.5
-
-
-def test_trying_in_vain_falls_back_to_the_list(monkeypatch):
-    codes = torch.zeros(900, dtype=torch.int16)
-    codes[:500] = 3
-    monkeypatch.setattr(torch, "randint", lambda high, size, **options: torch.zeros(size, dtype=torch.int64))
-    assert len(_drawn(codes, 3, 500, 4, generator()).unique()) == 4
 
 
 def test_two_dimensions():
