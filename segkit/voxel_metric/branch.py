@@ -73,7 +73,7 @@ class MetricBranch(Branch):
 
     Args:
         net: a network with taps; it is looked at, not kept.
-        taps: names of feature maps; the paper's are not known.
+        taps: names of feature maps, or one name; the paper's are not known.
         dim: d, numbers per embedding.
         hidden: widths of the head's hidden layers.
         sampler: which voxels.
@@ -114,6 +114,7 @@ class MetricBranch(Branch):
         memory: int = 0,
     ) -> None:
         super().__init__()
+        taps = [taps] if isinstance(taps, str) else taps
         if not taps or memory < 0:
             raise ConfigError(f"a metric branch needs a tap and a memory of 0 or more, got {taps}, {memory}")
         for name in taps:

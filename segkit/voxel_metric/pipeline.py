@@ -83,10 +83,14 @@ class TwoStage:
         """Where stage 1 sees the structures of a case.
 
         Raises:
-            DataError: the case does not come to the spacing of stage 1.
+            DataError: the case does not come to the spacing of a stage.
         """
         ready = self.first.prepared(case, "stage 1")
         labels = predict_labels(self.first.predictor, ready.image, **self.first.options)
+        if not (labels > 0).any():
+            # The mean place is a share of stage 2's image, whose axes need not be those of stage 1.
+            ready = self.second.prepared(case, "stage 2")
+            labels = labels.new_zeros(ready.shape)
         return locate(labels, ready, self.box.centre_share)
 
     def predict(self, case: Case, *, located: Located | None = None, **options: Any) -> TwoStageResult:

@@ -49,7 +49,7 @@ class VoxelSampler:
             remains of the class. "error": half of them where the segmentation is wrong now, half where it is
             right, as the anchors of [wang2021pixelcontrast].
         per_class: voxels per class and volume; one number, or one for each class (0 never draws it).
-        band_mm: b > 0, in the unit of the distances; see `band_width_mm`.
+        band_mm: b > 0, in the unit of the distances, below their `reach_mm`; see `band_width_mm`.
         band_share: share of the band under "contour", in [0, 1].
 
     Without replacement as far as a class has enough voxels, otherwise some come several times, so that every

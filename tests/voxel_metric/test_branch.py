@@ -160,6 +160,10 @@ def test_other_losses_and_those_of_the_peer_fit_in():
     torch.testing.assert_close(*values)
 
 
+def test_one_tap_may_be_named_without_a_list():
+    assert MetricBranch(net_of(), taps="decoder1").taps == ("decoder1",)
+
+
 def test_mistakes_get_a_sentence():
     net, batch = net_of(), batch_of(12, 10)
     with pytest.raises(ConfigError, match=r"unknown tap 'decoder7'.*known: bottom, decoder0, decoder1"):

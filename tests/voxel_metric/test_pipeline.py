@@ -66,6 +66,18 @@ def test_where_stage_1_finds_nothing_the_case_is_flagged_and_still_segmented():
     assert torch.equal(result.labels, CASE.label)  # the mean place of the training cases is its own
 
 
+def test_the_mean_place_is_one_of_the_grid_of_stage_2():
+    """Stage 1 may see other axes, to which shares of stage 2's image do not belong."""
+    steps = [
+        {"name": "to_orientation", "kwargs": {"codes": "SLP"}},
+        {"name": "resample", "kwargs": {"spacing_mm": [3, 3, 3]}},
+    ]
+    blind = Stage(lambda image: torch.cat([image + 9, -image - 9], 1), steps, (3.0, 3.0, 3.0))
+    result = TwoStage(blind, FINE, BOX).predict(CASE)
+    assert not result.located.found
+    assert torch.equal(result.labels, CASE.label)
+
+
 def test_an_oracle_may_say_where():
     far = Located(to_point((15.0, 20.0, 3.0), CASE), True)
     assert int(TwoStage(FINE, FINE, BOX).predict(CASE, located=far).labels.sum()) == 0
