@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -36,8 +37,9 @@ def coarse_labels(labels: Tensor, stride: Sequence[int], n_classes: int, *, puri
         raise ConfigError(f"the purity of a coarse cell must be in (0.5, 1], got {purity}")
     if set(stride) == {1}:
         return labels.long()
-    shares = coarse_mean(F.one_hot(labels.long() + 1, n_classes + 1).movedim(-1, 1)[:, 1:].float(), stride)
-    largest = shares.max(1)
+    # Class after class: a one-hot map of all would be as large as K int64 images.
+    shares = [coarse_mean((labels == k).float()[:, None], stride) for k in range(n_classes)]
+    largest = torch.cat(shares, 1).max(1)
     return largest.indices.masked_fill(largest.values < purity - 1e-6, IGNORE)
 
 
