@@ -115,6 +115,30 @@ def letters(answer: Any, allowed: str) -> set[str]:
     return chosen
 
 
+def judge_letters(
+    answer: Any, *, wanted: Mapping[str, str], others: Mapping[str, str], one: str, many: str
+) -> None:
+    """Whether a choice of letters is `wanted`: first what is accused wrongly, then what is missing.
+
+    Args:
+        answer: as in `letters`.
+        wanted: letter → the question that leads to it, for a reader who does not have it yet.
+        others: letter → why it does not belong there.
+        one, many: how a hint begins if one letter, or several (`{}`), are missing.
+
+    Raises:
+        Hint: the choice is another one.
+    """
+    chosen = letters(answer, "".join(sorted({*wanted, *others})))
+    accused = [reason for key, reason in others.items() if key in chosen]
+    if accused:
+        raise Hint(" ".join(accused))
+    missing = [question for key, question in wanted.items() if key not in chosen]
+    if missing:
+        begin = one if len(missing) == 1 else many.format(len(missing))
+        raise Hint(" ".join([begin, *missing]))
+
+
 def _kind(value: Any) -> str:
     return type(value).__name__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segkit.exercises.judging import Hint, letters
+from segkit.exercises.judging import judge_letters
 from segkit.exercises.mask_prior.arms import STRANGERS_AND_CONSTANT, judge_arms, right_arms
 from segkit.exercises.mask_prior.parts import pair, part
 from segkit.exercises.registry import Wrong, exercise
@@ -63,11 +63,6 @@ def check_refuting_controls(answer: Any) -> None:
     arms, falls = pair(answer, "controls", "falls")
     with part("controls"):
         judge_arms(arms)
-    chosen = letters(falls, KEYS)
-    accused = [reason for key, reason in STANDS.items() if key in chosen]
-    if accused:
-        raise Hint(" ".join(accused))
-    missing = [question for key, question in FALLS.items() if key not in chosen]
-    if missing:
-        count = "1 claim falls" if len(missing) == 1 else f"{len(missing)} claims fall"
-        raise Hint(f"{count} still. {' '.join(missing)}")
+    judge_letters(
+        falls, wanted=FALLS, others=STANDS, one="1 claim falls still.", many="{} claims fall still."
+    )

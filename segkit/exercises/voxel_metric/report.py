@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segkit.exercises.judging import Hint, letters
+from segkit.exercises.judging import judge_letters
 from segkit.exercises.registry import Wrong, exercise
 
 FLAWS = {
@@ -41,11 +41,6 @@ KEYS = "ABCDEFGHIJK"
     },
 )
 def check_criticise_experiment(answer: Any) -> None:
-    chosen = letters(answer, KEYS)
-    accused = [reason for key, reason in SOUND.items() if key in chosen]
-    if accused:
-        raise Hint(" ".join(accused))
-    missing = [question for key, question in FLAWS.items() if key not in chosen]
-    if missing:
-        count = "1 flaw is" if len(missing) == 1 else f"{len(missing)} flaws are"
-        raise Hint(f"{count} still hidden. {' '.join(missing)}")
+    judge_letters(
+        answer, wanted=FLAWS, others=SOUND, one="1 flaw is still hidden.", many="{} flaws are still hidden."
+    )
