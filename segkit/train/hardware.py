@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers import Logger
 from lightning_fabric.plugins.precision import MixedPrecision, Precision
-from torch import nn
+from lightning_fabric.strategies import DDPStrategy
+from torch import distributed, nn
 
 from segkit.errors import ConfigError, unknown_name
 from segkit.train.method import Batch, Batches
@@ -59,6 +61,7 @@ def make_fabric(
     devices: int | str | list[int] = 1,
     num_nodes: int = 1,
     strategy: Any = "auto",
+    timeout_s: float = 1800.0,
     logger: Logger | None = None,
 ) -> Fabric:
     """Fabric with our precision, launched: from here on there is one process per device.
@@ -70,10 +73,12 @@ def make_fabric(
             unless torchrun or SLURM has started them.
         num_nodes: machines.
         strategy: "auto", "ddp", "ddp_find_unused_parameters_true", or a Fabric strategy.
+        timeout_s: how long processes wait for each other before they give up.
         logger: a Fabric logger.
 
     Raises:
-        ConfigError: the machine has no such devices, or Fabric does not know the strategy.
+        ConfigError: the machine has no such devices, Fabric does not know the strategy, or other processes of
+            the run did not arrive in time.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if accelerator == "auto":
@@ -84,15 +89,32 @@ def make_fabric(
             accelerator=accelerator,
             devices=devices,
             num_nodes=num_nodes,
-            strategy=strategy,
+            strategy=_with_timeout(strategy, devices, num_nodes, timeout_s),
             plugins=[precision_plugin(precision, accelerator)],
             loggers=logger,
         )
     except (ValueError, RuntimeError, TypeError) as error:
         wanted = f"accelerator={accelerator!r}, devices={devices!r}, strategy={strategy!r}"
         raise ConfigError(f"this machine cannot run {wanted}: {str(error).splitlines()[0]}") from error
-    fabric.launch()
+    try:
+        fabric.launch()
+    except (distributed.DistError, TimeoutError) as error:
+        raise ConfigError(
+            f"the processes of {num_nodes} machines with devices={devices} did not all meet within "
+            f"{timeout_s:g} s: start the command on every machine, with the same MASTER_ADDR and MASTER_PORT "
+            "and a NODE_RANK of its own"
+        ) from error
     return fabric
+
+
+def _with_timeout(strategy: Any, devices: int | str | list[int], num_nodes: int, timeout_s: float) -> Any:
+    """Fabric's own DDP strategy for the names that mean it, which otherwise waits for half an hour."""
+    unused = {"auto": False, "ddp": False, "ddp_find_unused_parameters_true": True}
+    alone = num_nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
+    if alone or devices == "auto" or not isinstance(strategy, str) or strategy not in unused:
+        return strategy
+    wait = timedelta(seconds=timeout_s)
+    return DDPStrategy(timeout=wait, find_unused_parameters=unused[strategy])
 
 
 def to_channels_last(module: nn.Module) -> None:

@@ -12,6 +12,7 @@ from torch.optim import AdamW, Optimizer
 
 from segkit.errors import ConfigError
 from segkit.train.ema import EMA
+from segkit.train.gradients import Transform, back_propagate
 from segkit.train.hardware import make_fabric, share_of, to_channels_last
 from segkit.train.history import History
 from segkit.train.interruption import Interruption
@@ -32,10 +33,11 @@ class Trainer:
         optimizer: called as `optimizer(parameters, lr=lr)`; bind options with `functools.partial`.
         schedule: factor on the learning rate as a function of (iteration, iterations).
         clip: largest norm of the whole gradient; None leaves it alone. nnU-Net uses 12.
+        accumulate, transform: parts that a batch is worked off in, and what changes them; `back_propagate`.
         ema: decay of a moving average of the weights, which then makes the predictions; None for none.
         seed: of the steps' random numbers. Initial weights are drawn before: see `seed_everything`.
         precision: "32-true", "bf16-mixed", "16-mixed", or "auto" for the fastest native one.
-        accelerator, devices, num_nodes, strategy: see `make_fabric`. Processes share each batch evenly.
+        accelerator, devices, num_nodes, strategy, timeout_s: see `make_fabric`. Processes share each batch.
         channels_last: lay out convolution weights channels-last, which is faster on most hardware.
         folder: for checkpoints and the log; None keeps nothing.
         resume: go on from the newest complete checkpoint in `folder`, if there is one.
@@ -53,23 +55,25 @@ class Trainer:
     def __init__(
         self, method: Method, *, iterations: int, lr: float = 1e-3,
         optimizer: Callable[..., Optimizer] = AdamW, schedule: Schedule = constant, clip: float | None = None,
-        ema: float | None = None, seed: int = 0, precision: str = "32-true", accelerator: str = "auto",
-        devices: int | str | list[int] = 1, num_nodes: int = 1, strategy: Any = "auto",
+        accumulate: int = 1, transform: Transform | None = None, ema: float | None = None, seed: int = 0,
+        precision: str = "32-true", accelerator: str = "auto", devices: int | str | list[int] = 1,
+        num_nodes: int = 1, strategy: Any = "auto", timeout_s: float = 1800.0,
         channels_last: bool = True, folder: str | Path | None = None, resume: bool = False,
         checkpoint_every: int | None = None, keep: int = 2, config: Mapping[str, Any] | None = None,
         logger: Literal["tensorboard"] | Logger | None = "tensorboard", log_every: int = 10,
         validate_every: int | None = None, progress: bool | None = None,
     ) -> None:  # fmt: skip
         every, validate_every = checkpoint_every or max(1, iterations // 10), validate_every or iterations
-        if min(iterations, log_every, validate_every, every, keep) < 1:
-            raise ConfigError("iterations, keep and the intervals of a Trainer must be 1 or more")
+        if min(iterations, log_every, validate_every, every, keep, accumulate) < 1:
+            raise ConfigError("iterations, keep, accumulate and intervals of a Trainer must be 1 or more")
         self.iterations, self.schedule, self.clip, self.seed = iterations, schedule, clip, seed
         self.log_every, self.validate_every = log_every, validate_every
+        self.accumulate, self.transform = accumulate, transform
         self.history, self.done = History(), 0
         self.run = RunFolder(folder, resume=resume, every=every, keep=keep, config=config)
         self.fabric = make_fabric(
             precision=precision, accelerator=accelerator, devices=devices, num_nodes=num_nodes,
-            strategy=strategy, logger=run_logger(logger, self.run),
+            strategy=strategy, timeout_s=timeout_s, logger=run_logger(logger, self.run),
         )  # fmt: skip
         self.recorder = Recorder(self.fabric, show=progress, kept=self.run.kept)
         if channels_last:
@@ -125,21 +129,17 @@ class Trainer:
         return self.done % every == 0 or self.done == self.iterations
 
     def _update(self, batches: Batches) -> None:
-        rank, device = self.fabric.global_rank, self.fabric.device
-        generator = step_generator(self.seed, self.done, rank=rank, device=device)
+        fabric, rank = self.fabric, self.fabric.global_rank
+        generator = step_generator(self.seed, self.done, rank=rank, device=fabric.device)
         state = State(self.done, self.iterations, generator)
-        batch = share_of(batches, self.done, rank=rank, world_size=self.fabric.world_size)
+        batch = share_of(batches, self.done, rank=rank, world_size=fabric.world_size)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * self.schedule(self.done, self.iterations)
         self.optimizer.zero_grad()
-        terms = self.module(self.fabric.to_device(batch), state)
-        if "total" not in terms:
-            raise ConfigError(f"step() of {type(self.method).__name__} returns {list(terms)}, but no 'total'")
-        self.fabric.backward(terms["total"])
+        options: dict[str, Any] = {"parts": self.accumulate, "transform": self.transform}
+        terms = back_propagate(fabric, self.module, batch, state, **options)
         if self.clip is not None:
-            self.fabric.clip_gradients(
-                self.module, self.optimizer, max_norm=self.clip, error_if_nonfinite=False
-            )
+            fabric.clip_gradients(self.module, self.optimizer, max_norm=self.clip, error_if_nonfinite=False)
         self.optimizer.step()
         self.method.after_update(state)
         if self.average is not None:
