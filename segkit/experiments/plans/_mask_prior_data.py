@@ -25,6 +25,9 @@ HEART_FRAME, HEART_GRID = 168, 56
 """Pixels in the plane around the middle of a slice, and as the nets see them: blocks of three by three,
 averaged. No label is asked where the heart is."""
 
+FINE_GRID = 84
+"""The same frame in blocks of two by two."""
+
 HEART = Setup(
     dims=2,
     maps={
@@ -61,21 +64,26 @@ def hearts(name: str) -> list[Case]:
     return hearts_of([case.with_(meta={}) for case in load(name)], load_split(name))
 
 
-def hearts_of(cases: Sequence[Case], split: Split) -> list[Case]:
+def fine_hearts(name: str, *, grid: int) -> list[Case]:
+    """The same on another grid."""
+    return hearts_of([case.with_(meta={}) for case in load(name)], load_split(name), grid=grid)
+
+
+def hearts_of(cases: Sequence[Case], split: Split, *, grid: int = HEART_GRID) -> list[Case]:
     """Volumes with their maps.
 
     "true" is the union of the chambers in the label, an oracle.
     """
-    small = [with_parent(small_heart(case)) for case in cases]
+    small = [with_parent(small_heart(case, grid)) for case in cases]
     small = with_controls(small, split, key="true", width=2.0, step=(100.0, 1.0, 1.0))
     return [join(with_positions(case, key="true", scale=10.0, slicewise=True), HEART) for case in small]
 
 
-def small_heart(case: Case) -> Case:
-    """The z-scored middle of every slice on the coarser grid."""
+def small_heart(case: Case, grid: int = HEART_GRID) -> Case:
+    """The z-scored middle of every slice on a coarser grid."""
     depth = case.shape[0]
     framed = crop_or_pad(z_score(case), (depth, HEART_FRAME, HEART_FRAME), pad_label=0)
-    return resize(framed, (depth, HEART_GRID, HEART_GRID))
+    return resize(framed, (depth, grid, grid))
 
 
 def halves(name: str) -> list[Case]:

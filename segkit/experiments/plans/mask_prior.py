@@ -15,11 +15,13 @@ from segkit.experiments.plans._mask_prior import (
     with_prior,
 )
 from segkit.experiments.plans._mask_prior_data import (
+    FINE_GRID,
     HALVES,
     HEAD,
     HEART,
     ROUGH,
     changed_heads,
+    fine_hearts,
     halves,
     heads,
     hearts,
@@ -177,6 +179,14 @@ def choosing(experiment: str, on: dict[str, Any], arms: dict[str, Arm], rate: fl
     )
 
 
+WITH_POSITION = arm(
+    "the mask of the true parent structure and position relative to its box, no image",
+    HEART,
+    ("true", "coordinates"),
+    "mask",
+)
+"""All that an oracle of the whole heart knows."""
+
 FORMS = ("image + stranger's mask", "image + body coordinates", "image + grid")
 """Controls where the frame varies: no information, position in the patient, position in the array."""
 
@@ -208,18 +218,21 @@ PLANS = {
     "mask_only": Plan(
         experiment="mask_only",
         question="How much does a mask alone know, with all patients and four times the updates?",
-        arms={
-            **oracle(HEART),
-            "true mask and position only": arm(
-                "the mask of the true parent structure and position relative to its box, no image",
-                HEART,
-                ("true", "coordinates"),
-                "mask",
-            ),
-        },
+        arms={**oracle(HEART), "true mask and position only": WITH_POSITION},
         settings=({"updates": 4 * HEART_UPDATES},),
         draws=3,
         **ON_HEART,
+    ),
+    "mask_only_fine": Plan(
+        experiment="mask_only_fine",
+        question="The same on a finer grid: is it the grid that bounds the Dice of a mask alone?",
+        arms={
+            "true mask only": oracle(HEART)["true mask only"],
+            "true mask and position only": WITH_POSITION,
+        },
+        settings=({"updates": 4 * HEART_UPDATES},),
+        draws=3,
+        **{**ON_HEART, "prepare": partial(fine_hearts, grid=FINE_GRID), "baseline": "true mask only"},
     ),
     "controls": Plan(
         experiment="controls",
