@@ -274,6 +274,14 @@ PLANS = {
         draws=7,
         **ON_HEAD,
     ),
+    "head_long": Plan(
+        experiment="head_long",
+        question="Is a gain of the masks left when every arm has four times the updates?",
+        arms={name: each for name, each in outline(HEAD).items() if name != "masks only"},
+        settings=tuple({"n_labelled": n, "updates": 4 * HEAD_UPDATES} for n in (1, 2, 4)),
+        draws=7,
+        **ON_HEAD,
+    ),
     "head_controls": Plan(
         experiment="head_controls",
         question="Other channels beside the CT, from four patients.",
