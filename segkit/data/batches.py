@@ -68,7 +68,7 @@ class PatchBatches:
     ) -> None:
         if foreground is None:
             foreground = 1 / 3 if "label" in keys else 0.0
-        _check(cases, batch_size, seed, foreground)
+        check_numbers(cases, batch_size, seed, foreground)
         self.patch = tuple(int(p) for p in patch)
         self.batch_size, self.seed = batch_size, seed
         self.foreground, self.augment = foreground, augment
@@ -147,7 +147,7 @@ class WholeBatches(PatchBatches):
         augment: Augment | None = None,
         keys: Sequence[str] = ("image", "label"),
     ) -> None:
-        _check(cases, batch_size, seed, 0.0)
+        check_numbers(cases, batch_size, seed, 0.0)
         for case in cases:
             if case.shape != cases[0].shape:
                 raise DataError(
@@ -165,7 +165,8 @@ class WholeBatches(PatchBatches):
         )
 
 
-def _check(cases: Sequence[Case], batch_size: int, seed: int, foreground: float) -> None:
+def check_numbers(cases: Sequence[object], batch_size: int, seed: int, foreground: float) -> None:
+    """Raise unless there are cases and the numbers lie in their ranges."""
     if not cases:
         raise DataError(
             "there are no cases to make batches of: look at the split and the names of the groups"

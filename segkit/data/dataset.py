@@ -54,24 +54,22 @@ class Remote:
     unpack: bool = False
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """A public data set: what it is, on which terms, where it comes from, how it lies on the disk.
+@dataclass(frozen=True, kw_only=True)
+class PublicSet:
+    """What a user must know about a public data set before its first byte.
 
     Attributes:
-        name: the word for `load(name)`.
+        name: the word for it in code.
         title: its full name.
         description: modality and task in a sentence or two, with what a user must know.
         classes: names of the label values, background first.
-        cases: how many cases the book uses.
+        cases: how many cases there are.
         licence: terms of use.
         citations: what to cite.
         homepage: official address.
         layout: the files below the folder of the set.
         folders: names under which that folder is looked for, the first being the one that the cache uses.
-        phantom: kind of the procedural phantom that stands in when the set is not there.
         find: lists the cases below a folder without reading them; an empty list if the layout is another.
-        read: reads one case.
         files: what a download consists of; empty where the source asks for registration.
         instructions: how to get the set by hand.
     """
@@ -86,9 +84,7 @@ class DataSet:
     homepage: str
     layout: str
     folders: tuple[str, ...]
-    phantom: str
     find: Callable[[Path], list[Source]]
-    read: Callable[[Source], Case]
     files: tuple[Remote, ...] = ()
     instructions: str = ""
 
@@ -100,6 +96,19 @@ class DataSet:
             *(f"  {citation}" for citation in self.citations),
         ]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet(PublicSet):
+    """A public data set that the book uses, small enough to be held in memory.
+
+    Attributes:
+        phantom: kind of the procedural phantom that stands in when the set is not there.
+        read: reads one case.
+    """
+
+    phantom: str
+    read: Callable[[Source], Case]
 
 
 def first_folder(root: Path, *candidates: str) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pooch
 import requests
 
-from segkit.data.dataset import DataSet, Remote
+from segkit.data.dataset import PublicSet, Remote
 from segkit.data.files import replacing, writing
 from segkit.data.locations import NotAvailable, cache_folder, offline
 from segkit.data.resume import NotTheFile, Resuming
@@ -22,7 +22,7 @@ PAUSE_S = 1.0
 """Seconds before the second attempt; doubled before each further one."""
 
 
-def fetch(dataset: DataSet, folder: Path, say: Callable[[str], None]) -> list[Path]:
+def fetch(dataset: PublicSet, folder: Path, say: Callable[[str], None]) -> list[Path]:
     """Download every file of a data set into a folder.
 
     Licence and citations are printed before the first byte. Files that lie in the folder already and have the
@@ -137,7 +137,7 @@ def recorded_hashes() -> dict[str, str]:
         raise DataError(f"{_record()} is damaged: delete it, and hashes are recorded anew") from error
 
 
-def record_hashes(dataset: DataSet, paths: list[Path], say: Callable[[str], None]) -> None:
+def record_hashes(dataset: PublicSet, paths: list[Path], say: Callable[[str], None]) -> None:
     """Note the SHA-256 of every file for which nobody publishes one, and say so.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from segkit.data.dataset import DataSet
+from segkit.data.dataset import PublicSet
 from segkit.data.registry import describe
 from segkit.errors import DataError
 
@@ -47,7 +47,7 @@ def offline() -> bool:
     return os.environ.get("SEGKIT_OFFLINE", "") not in ("", "0")
 
 
-def root_below(dataset: DataSet, base: Path) -> Path | None:
+def root_below(dataset: PublicSet, base: Path) -> Path | None:
     """The folder below `base` in which the data set lies in one of its layouts."""
     return next((base / name for name in dataset.folders if dataset.find(base / name)), None)
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from segkit.data.case import Case
@@ -16,7 +17,9 @@ Interpolation = Literal["linear", "cubic"]
 _REACH = {"linear": 1.0, "cubic": 2.0}
 
 
-def resample(case: Case, spacing_mm: Sequence[float], *, interpolation: Interpolation = "linear") -> Case:
+def resample(
+    case: Case, spacing_mm: Sequence[float | None], *, interpolation: Interpolation = "linear"
+) -> Case:
     """Bring a case to another voxel size.
 
     The new grid has the same centre and, but for rounding to whole voxels, the same extent, and the affine
@@ -26,7 +29,7 @@ def resample(case: Case, spacing_mm: Sequence[float], *, interpolation: Interpol
 
     Args:
         case: a case with spacing.
-        spacing_mm: new voxel size along each axis of the image.
+        spacing_mm: new voxel size along each axis of the image; None leaves an axis as it is.
         interpolation: "linear", or "cubic" (Keys' cubic convolution, a = −1/2): sharper, and may overshoot.
 
     Raises:
@@ -40,13 +43,23 @@ def resample(case: Case, spacing_mm: Sequence[float], *, interpolation: Interpol
     """
     if case.spacing_mm is None:
         raise DataError(f"case {case.id} has no spacing, so it cannot be resampled to mm: use resize instead")
-    new = tuple(float(s) for s in spacing_mm)
-    if len(new) != len(case.shape) or not all(s > 0 for s in new):
-        raise ConfigError(f"spacing_mm must be {len(case.shape)} positive numbers for {case.id}, got {new}")
-    factors = [b / a for a, b in zip(case.spacing_mm, new, strict=True)]
-    # The nudge keeps 64 × 1.0 / 0.8 = 79.99… from becoming 79 on one machine and 80 on another.
-    shape = tuple(max(1, int(n / f + 0.5 + 1e-6)) for n, f in zip(case.shape, factors, strict=True))
+    shape, factors = resampled_grid(case.shape, case.spacing_mm, spacing_mm, case.id)
     return _regrid(case, shape, factors, interpolation)
+
+
+def resampled_grid(
+    shape: Sequence[int], old_mm: Sequence[float], new_mm: Sequence[float | None], id: str
+) -> tuple[tuple[int, ...], list[float]]:
+    """Shape of an image after `resample`, and how many old voxels a new one is long along each axis.
+
+    Raises:
+        ConfigError: if `new_mm` does not fit the axes.
+    """
+    if len(new_mm) != len(shape) or not all(s is None or s > 0 for s in new_mm):
+        raise ConfigError(f"spacing_mm must be {len(shape)} positive numbers for {id}, got {tuple(new_mm)}")
+    factors = [1.0 if b is None else b / a for a, b in zip(old_mm, new_mm, strict=True)]
+    # The nudge keeps 64 × 1.0 / 0.8 = 79.99… from becoming 79 on one machine and 80 on another.
+    return tuple(max(1, int(n / f + 0.5 + 1e-6)) for n, f in zip(shape, factors, strict=True)), factors
 
 
 def resize(case: Case, shape: Sequence[int], *, interpolation: Interpolation = "linear") -> Case:
@@ -69,18 +82,26 @@ def _regrid(case: Case, shape: tuple[int, ...], factors: Sequence[float], interp
     old = case.shape
     image = case.image
     for axis, (n, m, f) in enumerate(zip(old, shape, factors, strict=True)):
-        image = _along(image, _weights(n, m, f, interpolation), axis + 1)
+        image = _along(image, weights(n, m, f, interpolation), axis + 1)
     label = None if case.label is None else _vote(case.label, shape, factors)
-    affine = case.affine.copy()
-    first = [((1 - m) * f + n - 1) / 2 for n, m, f in zip(old, shape, factors, strict=True)]
-    for axis, (start, f) in enumerate(zip(first, factors, strict=True)):
-        affine[:3, 3] += case.affine[:3, axis] * start
-        affine[:3, axis] *= f
+    affine = regridded_affine(case.affine, old, shape, factors)
     spacing = case.spacing_mm and tuple(s * f for s, f in zip(case.spacing_mm, factors, strict=True))
     return case.with_(image=image.contiguous(), label=label, affine=affine, spacing_mm=spacing)
 
 
-def _weights(n: int, m: int, factor: float, interpolation: str) -> Tensor:
+def regridded_affine(
+    affine: NDArray[np.float64], old: Sequence[int], new: Sequence[int], factors: Sequence[float]
+) -> NDArray[np.float64]:
+    """The affine of a grid of another shape about the same centre."""
+    moved = affine.copy()
+    first = [((1 - m) * f + n - 1) / 2 for n, m, f in zip(old, new, factors, strict=True)]
+    for axis, (start, f) in enumerate(zip(first, factors, strict=True)):
+        moved[:3, 3] += affine[:3, axis] * start
+        moved[:3, axis] *= f
+    return moved
+
+
+def weights(n: int, m: int, factor: float, interpolation: str) -> Tensor:
     """Matrix `(m, n)` that takes n samples to m, `factor` old voxels apart, about the same centre."""
     if n == m and abs(factor - 1) < 1e-9:
         return torch.eye(n)
@@ -97,15 +118,15 @@ def _weights(n: int, m: int, factor: float, interpolation: str) -> Tensor:
     return torch.from_numpy((w / w.sum(1, keepdims=True)).astype(np.float32))
 
 
-def _along(values: Tensor, weights: Tensor, axis: int) -> Tensor:
-    if weights.shape[0] == weights.shape[1] and torch.equal(weights, torch.eye(len(weights))):
+def _along(values: Tensor, w: Tensor, axis: int) -> Tensor:
+    if w.shape[0] == w.shape[1] and torch.equal(w, torch.eye(len(w))):
         return values
-    return torch.tensordot(values, weights, dims=([axis], [1])).movedim(-1, axis)
+    return torch.tensordot(values, w, dims=([axis], [1])).movedim(-1, axis)
 
 
 def _vote(label: Tensor, shape: tuple[int, ...], factors: Sequence[float]) -> Tensor:
     """The class with the largest share; of equal shares the smaller class."""
-    matrices = [_weights(n, m, f, "linear") for n, m, f in zip(label.shape, shape, factors, strict=True)]
+    matrices = [weights(n, m, f, "linear") for n, m, f in zip(label.shape, shape, factors, strict=True)]
     winner = torch.zeros(shape, dtype=torch.int64)
     most = torch.full(shape, -1.0)
     for k in label.unique().tolist():

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-_MOST = 4096  # voxels kept per class: enough for every place, little to store
+MOST = 4096
+"""Voxels kept per class: enough for every place, little to store."""
 
 
 class ForegroundIndex:
@@ -27,7 +28,7 @@ class ForegroundIndex:
         self.voxels: list[NDArray[np.int64]] = []
         for k in np.unique(kinds):
             of_class = foreground[kinds == k]
-            self.voxels.append(of_class[:: max(1, -(-len(of_class) // _MOST))])
+            self.voxels.append(of_class[:: max(1, -(-len(of_class) // MOST))])
 
     def draw(self, random: np.random.Generator) -> tuple[int, ...] | None:
         """A voxel of a class drawn evenly from those present; None if there is none."""

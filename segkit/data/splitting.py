@@ -143,6 +143,22 @@ def k_shot(split: Split, k: int, draw: int) -> tuple[str, ...]:
     return tuple(order[:k])
 
 
+def k_folds(groups: Iterable[str], n: int, seed: int) -> list[tuple[str, ...]]:
+    """Cut groups into `n` folds of sizes that differ by at most one, by the SHA-256 of seed and name.
+
+    Raises:
+        ConfigError: if there are fewer groups than folds, or fewer than two folds.
+
+    Example:
+        >>> [len(fold) for fold in k_folds("abcdefg", 3, seed=0)]
+        [3, 2, 2]
+    """
+    names = sorted(set(groups), key=lambda name: _rank(f"fold:{seed}", name))
+    if not 2 <= n <= len(names):
+        raise ConfigError(f"{len(names)} groups cannot be cut into {n} folds: choose 2 to {len(names)}")
+    return [tuple(sorted(names[k::n])) for k in range(n)]
+
+
 def _rank(salt: str, name: str) -> bytes:
     return hashlib.sha256(f"{salt}:{name}".encode()).digest()
 
