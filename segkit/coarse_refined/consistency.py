@@ -58,7 +58,7 @@ def coarse_refined_consistency(
         a mean squared error over classes and voxels, which is K times smaller.
 
     Raises:
-        DataError: the two outputs differ in shape.
+        DataError: the two outputs differ in shape or are not floating point.
         ConfigError: an unknown kind, or κ or T out of range.
 
     Example:
@@ -70,10 +70,11 @@ def coarse_refined_consistency(
         raise unknown_name("kind of consistency", kind, KINDS)
     if not (0 <= kappa < 1 and 0 < temperature <= 1):
         raise ConfigError(f"kappa must be in [0, 1) and temperature in (0, 1], got {kappa} and {temperature}")
-    if coarse.shape != refined.shape or coarse.ndim < 2 or coarse.shape[1] < 2:
+    floating = coarse.is_floating_point() and refined.is_floating_point()
+    if not floating or coarse.shape != refined.shape or coarse.ndim < 2 or coarse.shape[1] < 2:
         raise DataError(
-            "the two outputs must be logits of one shape (B, K, *S) with K ≥ 2, got "
-            f"{tuple(coarse.shape)} and {tuple(refined.shape)}"
+            "the two outputs must be floating-point logits of one shape (B, K, *S) with K ≥ 2, got "
+            f"{coarse.dtype} {tuple(coarse.shape)} and {refined.dtype} {tuple(refined.shape)}"
         )
     s_c, s_r = at_least_float32(coarse), at_least_float32(refined)
     if kind != "symmetric":

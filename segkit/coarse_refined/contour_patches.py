@@ -104,7 +104,7 @@ class ContourPatchSampler:
             Nothing (P = 0) of an image without a contour.
 
         Raises:
-            DataError: the image is smaller than a patch, or not 2-D or 3-D.
+            DataError: the image is smaller than a patch, or not 2-D or 3-D; a label is no class.
         """
         size = labels.shape[1:]
         if len(size) not in (2, 3) or min(size) < self.side:
@@ -198,7 +198,18 @@ class _Pool:
 
 
 def structures(labels: Tensor, n_classes: int | None = None) -> tuple[Tensor, Tensor]:
-    """Where each structure is and where it surely is not, both bool (B, K − 1, *S), of labels (B, *S)."""
+    """Where each structure is and where it surely is not, both bool (B, K − 1, *S), of labels (B, *S).
+
+    Raises:
+        DataError: labels are no integers, or, on a CPU, one of them is no class.
+    """
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise DataError(f"labels must be integers, got {labels.dtype}")
+    if n_classes is not None and labels.device.type == "cpu" and labels.numel():
+        low, high = (int(value) for value in torch.aminmax(labels))
+        if low < IGNORE or high >= n_classes:
+            wrong = low if low < IGNORE else high
+            raise DataError(f"label {wrong} is neither one of the {n_classes} classes nor IGNORE ({IGNORE})")
     if n_classes is None:
         n_classes = max(2, int(labels.amax()) + 1) if labels.numel() else 2
     k = torch.arange(1, n_classes, device=labels.device)

@@ -76,15 +76,21 @@ class SharedEncoder(nn.Module):
 
     def __init__(self, nets: Sequence[UNet]) -> None:
         super().__init__()
-        if not nets or any(net.taps != nets[0].taps or net.strides != nets[0].strides for net in nets):
+        if not nets or not all(isinstance(net, UNet) for net in nets):
             raise ConfigError(
-                "decoders share an encoder only if their U-Nets have the same channels and strides, and "
-                f"there must be one or more; got {[sorted(net.taps) for net in nets]}"
+                "decoders are taken from U-Nets, of which there must be one or more; got "
+                f"{[type(net).__name__ for net in nets]}"
+            )
+        if len({_plan(net) for net in nets}) > 1:
+            raise ConfigError(
+                "decoders share an encoder only if their U-Nets have the same axes, classes, channels and "
+                f"strides; got {[_plan(net) for net in nets]}"
             )
         if set(nets[0].strides[0]) != {1}:
             raise ConfigError(
                 f"a first stride of {nets[0].strides[0]} leaves no features at the size of the image: use 1"
             )
+        self.spatial_dims = nets[0].spatial_dims
         self.encoder = Encoder(nets[0])
         self.decoders = nn.ModuleList(Decoder(net) for net in nets)
 
@@ -92,3 +98,9 @@ class SharedEncoder(nn.Module):
         """Finest features (B, C, *S) and logits (B, K, *S) of every decoder."""
         levels = self.encoder(image)
         return [decoder(levels, image.shape[2:]) for decoder in self.decoders]
+
+
+def _plan(net: UNet) -> tuple[object, ...]:
+    """What the U-Nets of one encoder have in common."""
+    widths = tuple((name, tap.channels) for name, tap in sorted(net.taps.items()))
+    return net.spatial_dims, net.in_channels, net.n_classes, widths, tuple(map(tuple, net.strides))

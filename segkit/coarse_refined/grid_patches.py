@@ -75,9 +75,15 @@ class GridPatchSampler:
             n_classes: K.
 
         Raises:
-            DataError: the image is smaller than a patch.
+            DataError: the image is smaller than a patch, not 2-D or 3-D, or of another shape than the labels;
+                a label is no class.
         """
         size = labels.shape[1:]
+        if len(size) not in (2, 3) or image.ndim != labels.ndim + 1 or image[:, 0].shape != labels.shape:
+            raise DataError(
+                f"labels of shape {tuple(labels.shape)} do not belong to images of {tuple(image.shape)}: "
+                "both have two or three axes S, (B, *S) and (B, C, *S)"
+            )
         if min(size) < self.side:
             raise DataError(
                 f"patches of side {self.side} do not fit into images of {tuple(size)}: choose a smaller side "

@@ -116,7 +116,7 @@ def graded_patch_ranking(
     Cost: time and memory O(Q²) for each list.
 
     Raises:
-        DataError: shapes differ.
+        DataError: shapes differ, or numbers are not floating point.
         ConfigError: an option is out of range.
 
     Example:
@@ -125,7 +125,9 @@ def graded_patch_ranking(
     """
     if scores.shape != fractions.shape:
         raise DataError(f"{tuple(scores.shape)} scores do not fit {tuple(fractions.shape)} fractions")
-    if delta < 0 or not tau > 0:
+    if not (scores.is_floating_point() and fractions.is_floating_point()):
+        raise DataError(f"scores and fractions are floating point, not {scores.dtype}, {fractions.dtype}")
+    if not (delta >= 0 and tau > 0):
         raise ConfigError(f"delta must be 0 or more and tau positive, got {delta} and {tau}")
     s = scores.to(torch.promote_types(scores.dtype, torch.float32))
     pairs = fractions[..., :, None] > fractions[..., None, :] + delta  # False wherever one is NaN
@@ -178,7 +180,7 @@ class InterPatchRankedLoss(nn.Module):
         super().__init__()
         if n_classes < 2 or pixels < 1 or memory < 0:
             raise ConfigError(f"n_classes ≥ 2, pixels ≥ 1, memory ≥ 0: got {n_classes}, {pixels}, {memory}")
-        self.n_classes, self.pixels = n_classes, pixels
+        self.n_classes, self.embedding, self.pixels = n_classes, embedding, pixels
         self.sampler = sampler or GridPatchSampler(mixed=graded)
         self.ranking = ranking or Ranking()
         keeps = memory > 0 and not graded

@@ -62,7 +62,7 @@ def intra_patch_ranked_loss(embeddings: Tensor, *, ranking: Ranking | None = Non
         Time O(P n² d); 4 P n² numbers are kept for the gradient.
 
     Raises:
-        DataError: the number of pixels per patch is odd.
+        DataError: the number of pixels per patch is odd, or the embeddings are not floating point.
 
     Example:
         >>> z = torch.tensor([[[0.0, 0.0], [0.1, 0.0], [2.0, 0.0], [2.0, 0.1]]])

@@ -8,6 +8,7 @@ times and keep most of the intermediate ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -47,7 +48,9 @@ class Ranking:
     beta: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (0 <= self.margin < self.alpha and min(self.t_pos, self.t_neg) >= 0 and 0 <= self.beta <= 1):
+        boundaries = 0 <= self.margin < self.alpha < math.inf
+        temperatures = 0 <= self.t_pos < math.inf and 0 <= self.t_neg < math.inf
+        if not (boundaries and temperatures and 0 <= self.beta <= 1):
             raise ConfigError(
                 f"{self} is out of range: 0 ≤ margin < alpha, temperatures of 0 or more, and beta in [0, 1]"
             )
@@ -87,10 +90,12 @@ def rank_lists(
         valid_negatives: bool, (*R, Q).
 
     Raises:
-        DataError: shapes do not fit.
+        DataError: shapes do not fit, or rows are not floating point.
     """
     given = anchors if positives is None else positives
     for name, rows in (("positives", given), ("negatives", negatives)):
+        if not rows.is_floating_point() or not anchors.is_floating_point():
+            raise DataError(f"embeddings must be floating point, got {anchors.dtype} and {rows.dtype}")
         if rows.shape[:-2] != anchors.shape[:-2] or rows.shape[-1:] != anchors.shape[-1:]:
             raise DataError(
                 f"{name} of shape {tuple(rows.shape)} do not fit anchors of shape {tuple(anchors.shape)}"

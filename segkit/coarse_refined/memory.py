@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from segkit.errors import ConfigError
+from segkit.errors import ConfigError, DataError
 from segkit.losses.inputs import IGNORE
 
 
@@ -55,7 +55,16 @@ class DescriptorMemory(nn.Module):
         """Store what counts of rows (lists, Q, d) with labels (lists, Q); the oldest go first.
 
         Of more rows than fit, the last ones stay.
+
+        Raises:
+            DataError: shapes do not fit.
         """
+        lists, _, length = self.rows.shape
+        if rows.ndim != 3 or rows.shape[::2] != (lists, length) or rows.shape[:2] != labels.shape:
+            raise DataError(
+                f"a memory of {lists} lists takes rows (lists, Q, {length}) and labels (lists, Q), not "
+                f"{tuple(rows.shape)} and {tuple(labels.shape)}"
+            )
         for k, counted in enumerate(labels != IGNORE):
             new = rows[k][counted].detach()[-self.size :].to(self.rows)
             place = (self.next[k] + torch.arange(len(new), device=new.device)) % self.size

@@ -12,6 +12,7 @@ from segkit.coarse_refined.ramps import RampUp
 from segkit.coarse_refined.ranked_terms import RankedTerms, averaged
 from segkit.coarse_refined.semi_supervised import Halves, SemiSupervised
 from segkit.coarse_refined.views import StrongView
+from segkit.errors import ConfigError
 from segkit.train import State, full_precision
 
 
@@ -39,6 +40,9 @@ class CoarseRefined(SemiSupervised):
         ranked: the ranked losses.
         loss: of labelled images, for each output.
 
+    Raises:
+        ConfigError: the net has one output, or ranked losses do not fit it.
+
     Example:
         >>> method = CoarseRefined(CoarseRefinedNet(2, 1, 2, (4, 8)))
         >>> x, y = torch.randn(2, 1, 8, 8), torch.ones(2, 8, 8, dtype=torch.int64)
@@ -58,6 +62,13 @@ class CoarseRefined(SemiSupervised):
         loss: nn.Module | None = None,
     ) -> None:
         super().__init__(net, ramp=ramp, loss=loss)
+        if not isinstance(net, CoarseRefinedNet):
+            raise ConfigError(
+                f"a {type(net).__name__} has one output, and coarse-refined consistency needs two: give a "
+                "CoarseRefinedNet"
+            )
+        if ranked is not None:
+            ranked.check(net)
         self.view, self.ranked = view, ranked
         self.consistency = consistency or CoarseRefinedConsistency()
 

@@ -60,7 +60,7 @@ class TargetWatch:
         batch_size: images per call of `predict`.
 
     Raises:
-        DataError: no images, or labels of another shape.
+        DataError: no images, voxels that are not finite, or labels of another shape.
 
     Example:
         >>> from segkit.train import Supervised
@@ -71,8 +71,16 @@ class TargetWatch:
     """
 
     def __init__(self, images: Tensor, labels: Tensor | None = None, *, batch_size: int = 8) -> None:
-        if images.ndim < 3 or not len(images):
-            raise DataError(f"there are no images to watch in a tensor of shape {tuple(images.shape)}")
+        if images.ndim < 3 or not len(images) or batch_size < 1:
+            raise DataError(
+                f"there are no images to watch in a tensor of shape {tuple(images.shape)}, {batch_size} at a "
+                "time"
+            )
+        if not images.isfinite().all():
+            raise DataError(
+                f"{int((~images.isfinite()).sum())} voxels of the images to watch are NaN or infinite: "
+                "replace them"
+            )
         if labels is not None and labels.shape != (len(images), *images.shape[2:]):
             raise DataError(
                 f"labels of shape {tuple(labels.shape)} do not belong to images of {tuple(images.shape)}"

@@ -9,6 +9,7 @@ output is a refiner, a decoder or another net is not known, so that all three ar
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from segkit.coarse_refined.decoding import SharedEncoder
 from segkit.coarse_refined.refiner import Refiner, start_at_zero
-from segkit.errors import unknown_name
+from segkit.errors import ConfigError, unknown_name
 from segkit.nets import PointwiseHead, UNet
 
 VARIANTS = ("residual", "decoders", "cascade")
@@ -68,7 +69,7 @@ class CoarseRefinedNet(nn.Module):
         options: of `UNet`: convs, act, up, skip, class_prior, ….
 
     Raises:
-        ConfigError: an unknown variant, or options that the U-Net does not take.
+        ConfigError: an unknown variant, fewer than two classes, or options that the U-Net does not take.
 
     Example:
         >>> net = CoarseRefinedNet(2, 1, 3, channels=(4, 8))
@@ -94,8 +95,16 @@ class CoarseRefinedNet(nn.Module):
         super().__init__()
         if variant not in VARIANTS:
             raise unknown_name("variant of the coarse-refined network", variant, VARIANTS)
+        if n_classes < 2 or (refiner_width is not None and refiner_width < 1):
+            raise ConfigError(
+                "a coarse-refined network has two classes or more, the background included, and a refiner "
+                f"with one feature or more; got {n_classes} and {refiner_width}"
+            )
+        known = inspect.signature(UNet).parameters
+        for option in options.keys() - known.keys():
+            raise unknown_name("option of the coarse-refined network", option, known)
         self.spatial_dims, self.in_channels, self.n_classes = spatial_dims, in_channels, n_classes
-        self.variant = variant
+        self.variant, self.embedding = variant, embedding
         options = {"norm": norm, **options}
 
         def unet(inputs: int, widths: Sequence[int]) -> UNet:

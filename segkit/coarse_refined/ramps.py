@@ -43,7 +43,7 @@ class RampUp:
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.weight < 0 or not 0 <= self.length <= 1 or not 0 <= self.start < 1:
+        if not 0 <= self.weight < math.inf or not 0 <= self.length <= 1 or not 0 <= self.start < 1:
             raise ConfigError(
                 f"{self}: the weight must be 0 or more, the length in [0, 1] and the start in [0, 1)"
             )

@@ -74,6 +74,8 @@ def ranked_list_loss(
     """
     ranking = Ranking(alpha, margin, t_pos, t_neg, beta)
     same = others is None
+    if same and other_labels is not None:
+        raise DataError("other_labels belong to others, and none are given: pass both or neither")
     given, their_labels = (embeddings, labels) if others is None else (others, other_labels)
     for rows, classes in ((embeddings, labels), (given, their_labels)):
         if (

@@ -38,12 +38,33 @@ class RankedTerms(nn.Module):
         super().__init__()
         if intra is None and inter is None:
             raise ConfigError("no ranked loss is given: pass intra, inter or both, or leave RankedTerms out")
-        if min(weights) < 0 or not 0 <= start < 1:
+        if len(weights) != 2 or not min(weights) >= 0 or not 0 <= start < 1:
             raise ConfigError(
-                f"weights of ranked losses are 0 or more and start is in [0, 1): got {weights}, {start}"
+                f"the two weights of ranked losses are 0 or more and start is in [0, 1): got {weights}, "
+                f"{start}"
             )
         self.intra, self.inter = intra, inter
         self.weights, self.start = weights, start
+
+    def check(self, net: nn.Module) -> None:
+        """Refuse a network whose features these losses cannot rank.
+
+        Raises:
+            ConfigError: it has no embedding head, or one of another length or for other classes.
+        """
+        if not isinstance(net, CoarseRefinedNet):
+            raise ConfigError(
+                f"ranked losses need the embedding head of a CoarseRefinedNet, which a {type(net).__name__} "
+                "lacks: give one, or leave them out"
+            )
+        if self.inter is not None and (self.inter.n_classes, self.inter.embedding) != (
+            net.n_classes,
+            net.embedding,
+        ):
+            raise ConfigError(
+                f"the inter-patch loss is for {self.inter.n_classes} classes and embeddings of length "
+                f"{self.inter.embedding}, the network for {net.n_classes} and {net.embedding}: use the same"
+            )
 
     def forward(
         self, net: nn.Module, outputs: Outputs, image: Tensor, labels: Tensor, state: State

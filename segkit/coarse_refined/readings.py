@@ -40,7 +40,7 @@ def hardest_pixels(scores: Tensor, targets: Tensor, *, share: float = 0.25) -> T
         >>> hardest_pixels(scores, torch.tensor([[True, True, False, False]]))  # log(1 + e)
         tensor([1.3133])
     """
-    s = _scores(scores, targets)
+    s = _scores(scores, targets, axes=2)
     if not 0 < share <= 1:
         raise ConfigError(f"the share of hard pixels must be in (0, 1], got {share}")
     entropy = F.softplus(torch.where(targets, -s, s))
@@ -75,8 +75,8 @@ def score_ranking(scores: Tensor, targets: Tensor, *, margin: float = 1.0) -> Te
         >>> score_ranking(scores, torch.tensor([[True, True, False]]))  # (0 + 0.5) / 2
         tensor([0.2500])
     """
-    s = _scores(scores, targets)
-    if margin < 0:
+    s = _scores(scores, targets, axes=2)
+    if not margin >= 0:
         raise ConfigError(f"the margin of score_ranking must not be negative, got {margin}")
     # The hinge of a pair is active where s_i < s_j + μ. In the order of s, raised by μ for the background,
     # each pixel counts as often as pixels of the other side lie beyond it, and every pair pays μ besides.
@@ -120,7 +120,7 @@ def smooth_ap(scores: Tensor, targets: Tensor, *, temperature: float = 0.01) -> 
         >>> smooth_ap(scores, torch.tensor([True, True, False]))  # 1 − (1/1 + 2/3) / 2
         tensor(0.1667)
     """
-    s = _scores(scores, targets)
+    s = _scores(scores, targets, axes=1)
     if not temperature > 0:
         raise ConfigError(f"the temperature of smooth_ap must be positive, got {temperature}")
     above = torch.sigmoid((s[..., None, :] - s[..., :, None]) / temperature)  # [i, j]: is j above i?
@@ -151,10 +151,13 @@ def structure_scores(logits: Tensor, structure: Tensor) -> Tensor:
     return (z.gather(2, own).squeeze(2)) - z.scatter(2, own, -torch.inf).logsumexp(2)
 
 
-def _scores(scores: Tensor, targets: Tensor) -> Tensor:
+def _scores(scores: Tensor, targets: Tensor, *, axes: int) -> Tensor:
     if scores.shape != targets.shape or targets.dtype != torch.bool or not scores.is_floating_point():
         raise DataError(
             "scores must be floating point and targets bool of one shape, got "
             f"{scores.dtype} {tuple(scores.shape)} and {targets.dtype} {tuple(targets.shape)}"
         )
+    if scores.ndim < axes or (axes == 2 and scores.ndim > 2) or not scores.shape[-1]:
+        shape = "(P, N)" if axes == 2 else "(*R, N)"
+        raise DataError(f"scores must have the shape {shape} with N ≥ 1, got {tuple(scores.shape)}")
     return scores.to(torch.promote_types(scores.dtype, torch.float32))

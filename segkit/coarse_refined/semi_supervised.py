@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segkit.coarse_refined.ramps import RampUp
+from segkit.data.slicing import in_slices
 from segkit.errors import DataError
 from segkit.losses import DiceCELoss
 from segkit.losses.inputs import IGNORE
@@ -32,21 +33,34 @@ class Halves(NamedTuple):
         """The halves of a batch from `TwoStreamBatches`.
 
         Raises:
-            DataError: one is missing, or they differ in channels or size.
+            DataError: one is missing, they differ in channels or size, or, on a CPU, a voxel is not finite.
         """
         for key in ("image", "label", "unlabelled_image"):
-            if key not in batch or not len(batch[key]):
+            if not isinstance(batch.get(key), Tensor) or not len(batch[key]):
                 raise DataError(
                     "a semi-supervised step needs 'image', 'label' and 'unlabelled_image', but this batch "
                     f"has no {key!r}: make batches with semi_supervised_batches or TwoStreamBatches"
                 )
         image, unlabelled, label = batch["image"], batch["unlabelled_image"], batch["label"]
+        for key in ("image", "unlabelled_image"):
+            _check_image(key, batch[key])
+        for key, wanted in (("label", "integers"), ("valid", "bool")):
+            if key in batch and batch[key].shape != (len(image), *image.shape[2:]):
+                raise DataError(
+                    f"{key!r} of shape {tuple(batch[key].shape)} does not belong to images of "
+                    f"{tuple(image.shape)}: give {wanted} of {(len(image), *image.shape[2:])}"
+                )
         if image.shape[1:] != unlabelled.shape[1:]:
             raise DataError(
                 f"labelled images of {tuple(image.shape[1:])} and unlabelled ones of "
                 f"{tuple(unlabelled.shape[1:])} cannot pass a network together: give both streams one patch"
             )
+        if label.is_floating_point() or label.dtype == torch.bool:
+            raise DataError(f"'label' must be integers, got {label.dtype}")
+        label = label.long()
         if "valid" in batch:
+            if batch["valid"].dtype != torch.bool:
+                raise DataError(f"'valid' must be bool, got {batch['valid'].dtype}")
             label = label.masked_fill(~batch["valid"], IGNORE)
         return cls(image, label, unlabelled)
 
@@ -58,6 +72,18 @@ class Halves(NamedTuple):
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """What belongs to the labelled and to the unlabelled images."""
         return rows[: len(self.image)], rows[len(self.image) :]
+
+
+def _check_image(name: str, image: Tensor) -> None:
+    if not image.is_floating_point():
+        raise DataError(f"{name!r} must be floating point, got {image.dtype}")
+    # A GPU would have to wait for the answer; there the Trainer finds the loss not finite.
+    dtype = torch.promote_types(image.dtype, torch.float32)
+    if image.device.type == "cpu" and not image.sum(dtype=dtype).isfinite():
+        raise DataError(
+            f"{int((~image.isfinite()).sum())} voxels of {name!r} are NaN or infinite, and would spoil the "
+            "weights: replace them before the images are used"
+        )
 
 
 class SemiSupervised(Method):
@@ -100,6 +126,15 @@ class SemiSupervised(Method):
             value: Tensor = self.loss(logits.float(), labels)
             return value
 
-    def predict(self, image: Tensor) -> Tensor:
-        """Class probabilities (B, K, *S) of images (B, C, *S)."""
+    def probabilities(self, image: Tensor) -> Tensor:
+        """Class probabilities (B, K, *S) of images (B, C, *S) with as many axes as those of the training."""
         return torch.softmax(self.net(image).float(), dim=1)
+
+    def predict(self, image: Tensor) -> Tensor:
+        """Class probabilities (B, K, *S) of images (B, C, *S).
+
+        A 2-D network, trained on slices, predicts volumes (B, C, D, H, W) slice by slice.
+        """
+        if image.ndim == 5 and getattr(self.net, "spatial_dims", None) == 2:
+            return in_slices(self.probabilities, image)
+        return self.probabilities(image)

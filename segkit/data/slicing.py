@@ -1,6 +1,8 @@
-"""The slices of a volume as 2-D cases."""
+"""The slices of a volume as 2-D cases, and what is said of slices as something said of volumes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -56,6 +58,31 @@ def slices(case: Case, axis: int) -> list[Case]:
             )
         )
     return out
+
+
+def in_slices(predict: Callable[[Tensor], Tensor], volumes: Tensor) -> Tensor:
+    """What a 2-D network says of volumes, slice by slice along their first axis.
+
+    Args:
+        predict: maps images (N, C, H, W) to maps (N, K, H, W).
+        volumes: (B, C, D, H, W); all B · D slices are passed at once.
+
+    Returns:
+        (B, K, D, H, W).
+
+    Raises:
+        DataError: these are no volumes.
+
+    Example:
+        >>> import torch
+        >>> in_slices(lambda image: image.repeat(1, 2, 1, 1), torch.rand(3, 1, 5, 8, 8)).shape
+        torch.Size([3, 2, 5, 8, 8])
+    """
+    if volumes.ndim != 5:
+        raise DataError(f"volumes have the shape (B, C, D, H, W), not {tuple(volumes.shape)}")
+    batch, depth = volumes.shape[0], volumes.shape[2]
+    found = predict(volumes.transpose(1, 2).flatten(0, 1))
+    return found.unflatten(0, (batch, depth)).transpose(1, 2)
 
 
 def _slice(value: object, shape: tuple[int, ...], axis: int, k: int) -> object:

@@ -31,7 +31,7 @@ def test_decoders_share_one_encoder():
 
 
 def test_nets_that_do_not_share():
-    with pytest.raises(ConfigError, match="same channels and strides"):
+    with pytest.raises(ConfigError, match="same axes, classes, channels and strides"):
         SharedEncoder([UNet(2, 1, 2, (4, 8)), UNet(2, 1, 2, (4, 6))])
     with pytest.raises(ConfigError, match="one or more"):
         SharedEncoder([])

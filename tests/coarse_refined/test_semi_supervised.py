@@ -101,3 +101,12 @@ def test_invalid_pixels_become_ignored():
     batch = two_streams()
     batch["valid"] = torch.zeros_like(batch["label"], dtype=torch.bool)
     assert (Halves.of(batch).label == -1).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_for_slices_predict_volumes_slice_by_slice(name):
+    method = build(name).eval()
+    volumes = torch.randn(2, 1, 3, 16, 16)
+    found = method.predict(volumes)
+    for k in range(3):
+        torch.testing.assert_close(found[:, :, k], method.predict(volumes[:, :, k]))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from segkit.data import phantom, slices
+from segkit.data.slicing import in_slices
 from segkit.errors import DataError
 
 
@@ -42,3 +43,15 @@ def test_slices_without_label_and_spacing():
 def test_what_cannot_be_sliced_is_refused(kind, axis):
     with pytest.raises(DataError, match="cannot be sliced"):
         slices(phantom(kind, 0), axis)
+
+
+def test_a_prediction_for_slices_is_one_for_volumes():
+    volumes = torch.arange(2 * 3 * 4 * 5.0).view(2, 1, 3, 4, 5)
+
+    def predict(images):
+        assert images.shape == (6, 1, 4, 5)
+        return torch.cat([images, -images], 1)
+
+    assert torch.equal(in_slices(predict, volumes), torch.cat([volumes, -volumes], 1))
+    with pytest.raises(DataError, match="volumes have the shape"):
+        in_slices(predict, volumes[0])

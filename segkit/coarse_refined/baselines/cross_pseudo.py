@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -9,6 +10,7 @@ from segkit.coarse_refined.monitors import outlook
 from segkit.coarse_refined.pseudo_labels import pseudo_labels
 from segkit.coarse_refined.ramps import RampUp
 from segkit.coarse_refined.semi_supervised import Halves, SemiSupervised
+from segkit.errors import ConfigError
 from segkit.train import State, full_precision
 
 
@@ -25,6 +27,9 @@ class CrossPseudoSupervision(SemiSupervised):
         second: the second, with other initial weights.
         ramp: λ(t).
         loss: of labelled images, for each network.
+
+    Raises:
+        ConfigError: the networks have the same weights, or other classes.
     """
 
     def __init__(
@@ -36,6 +41,15 @@ class CrossPseudoSupervision(SemiSupervised):
         loss: nn.Module | None = None,
     ) -> None:
         super().__init__(net, ramp=ramp, loss=loss)
+        pairs = list(zip(net.parameters(), second.parameters(), strict=False))
+        if pairs and all(torch.equal(a, b) for a, b in pairs):
+            raise ConfigError(
+                "the two networks have the same weights, so that each would learn its own labels: draw those "
+                "of the second anew"
+            )
+        classes = [getattr(each, "n_classes", None) for each in (net, second)]
+        if classes[0] != classes[1]:
+            raise ConfigError(f"the two networks tell {classes[0]} and {classes[1]} classes: use the same")
         self.second = second
 
     def terms(self, halves: Halves, state: State) -> dict[str, Tensor]:

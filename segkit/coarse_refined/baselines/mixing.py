@@ -40,7 +40,7 @@ class CopyPaste(SemiSupervised):
         loss: of both kinds of pixels.
 
     Raises:
-        ConfigError: a number is out of range.
+        ConfigError: a number is out of range, or ranked losses do not fit the net.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class CopyPaste(SemiSupervised):
         super().__init__(net, ramp=RampUp(share, length=0.0), loss=loss)
         if not (0 < box < 1 and 0 <= pretrain < 1):
             raise ConfigError(f"box lies in (0, 1) and pretrain in [0, 1), got {box} and {pretrain}")
+        if ranked is not None:
+            ranked.check(net)
         self.unlabelled, self.box, self.pretrain, self.view, self.ranked = (
             unlabelled, box, pretrain, view, ranked,
         )  # fmt: skip

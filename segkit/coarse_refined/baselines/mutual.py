@@ -75,8 +75,8 @@ class MCNetPlus(SemiSupervised):
             )
         return {"supervised": supervised, "unlabelled": torch.as_tensor(unlabelled), **outlook(other[0])}
 
-    def predict(self, image: Tensor) -> Tensor:
-        """Class probabilities (B, K, *S) by the first decoder."""
+    def probabilities(self, image: Tensor) -> Tensor:
+        """Of the first decoder."""
         return torch.softmax(self.net(image)[0][1].float(), dim=1)
 
 

@@ -31,7 +31,7 @@ class URPC(SemiSupervised):
         loss: of labelled images, averaged over scales.
 
     Raises:
-        ConfigError: the U-Net has fewer decoder levels.
+        ConfigError: the net is no U-Net, or has fewer decoder levels.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class URPC(SemiSupervised):
         loss: nn.Module | None = None,
     ) -> None:
         super().__init__(net, ramp=ramp, loss=loss)
+        if not isinstance(net, UNet):
+            raise ConfigError(f"scales are read from the decoder of a UNet, not of a {type(net).__name__}")
         levels = [name for name in net.taps if name.startswith("decoder")][::-1]
         if not 1 < scales <= len(levels):
             raise ConfigError(
