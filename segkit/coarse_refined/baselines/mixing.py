@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from segkit.coarse_refined.monitors import outlook
-from segkit.coarse_refined.pseudo_labels import pseudo_labels
+from segkit.coarse_refined.pseudo_labels import largest_parts, pseudo_labels
 from segkit.coarse_refined.ramps import RampUp
 from segkit.coarse_refined.ranked_terms import RankedTerms, averaged, both_outputs
 from segkit.coarse_refined.semi_supervised import Halves, SemiSupervised
@@ -26,7 +26,7 @@ class CopyPaste(SemiSupervised):
 
     Settings are those of its code for slices: a box of two thirds of each side, one for the batch, `share`
     ½, decay 0.99, and a quarter of all updates without unlabelled images. Its labels are cleaned by keeping
-    the largest component of each class; ours are not.
+    the largest component of each class; ours only if asked to.
 
     Args:
         net: maps images to logits, or a `CoarseRefinedNet`.
@@ -36,6 +36,8 @@ class CopyPaste(SemiSupervised):
         pretrain: share of the run without unlabelled images.
         view: what the unlabelled part is shown in; None as it is.
         decay: of the moving average.
+        clean: keep the largest part of each structure in the labels of unlabelled images; see
+            `largest_parts`.
         ranked: ranked losses of pixels that come from labelled images.
         loss: of both kinds of pixels.
 
@@ -53,6 +55,7 @@ class CopyPaste(SemiSupervised):
         pretrain: float = 0.25,
         view: StrongView | None = None,
         decay: float = 0.99,
+        clean: bool = False,
         ranked: RankedTerms | None = None,
         loss: nn.Module | None = None,
     ) -> None:
@@ -64,7 +67,7 @@ class CopyPaste(SemiSupervised):
         self.unlabelled, self.box, self.pretrain, self.view, self.ranked = (
             unlabelled, box, pretrain, view, ranked,
         )  # fmt: skip
-        self.teacher = EMA(net, decay)
+        self.teacher, self.clean = EMA(net, decay), clean
 
     def step(self, batch: Batch, state: State) -> dict[str, Tensor]:
         """The loss terms of a batch; the labelled-only control asks for no unlabelled images."""
@@ -81,6 +84,7 @@ class CopyPaste(SemiSupervised):
             with torch.no_grad():
                 said = both_outputs(self.teacher.module, halves.unlabelled).refined
             monitors, other, their = outlook(said), halves.unlabelled, pseudo_labels(said)
+            their = largest_parts(their, said.shape[1]) if self.clean else their
             if len(other) != len(image):
                 raise DataError(
                     f"{len(image)} labelled and {len(other)} unlabelled images cannot be pasted into each "
