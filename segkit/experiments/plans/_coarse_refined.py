@@ -43,7 +43,7 @@ from segkit.train import Method, Supervised
 WIDTHS = (16, 32, 64, 64, 64)
 """Channels of the U-Net. In a few runs on the validation part twice as wide was better than twice as long."""
 
-BACKBONE: dict[str, Any] = {"channels": WIDTHS, "convs": 1, "skip": "add"}
+BACKBONE: dict[str, Any] = {"channels": WIDTHS, "convs": 1}
 """Options of all networks."""
 
 BENCHMARK = RampUp(0.1, length=1.0)
