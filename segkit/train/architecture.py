@@ -14,14 +14,15 @@ from segkit.train.checkpoint import Checkpoint, load_checkpoint
 from segkit.train.tensors import load_weights
 
 NETWORKS = {"UNet": "segkit.nets", "ViTSegmenter": "segkit.nets"}
-"""Networks that a checkpoint may name, and the package that has each."""
+"""Networks that a checkpoint may name, and the package that has each; others by their path in segkit."""
 
 
 def build_network(config: Mapping[str, Any]) -> nn.Module:
     """A network with fresh weights from its description.
 
     Args:
-        config: has `architecture`: `{"name": "UNet", "kwargs": {"spatial_dims": 3, …}}`.
+        config: has `architecture`: `{"name": "UNet", "kwargs": {"spatial_dims": 3, …}}`. A network of another
+            package of segkit has its path for a name: `segkit.coarse_refined.CoarseRefinedNet`.
 
     Raises:
         ConfigError: no description, an unknown network, or arguments that it does not take.
@@ -35,10 +36,14 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
     if not isinstance(architecture, Mapping) or "name" not in architecture:
         raise ConfigError("the configuration describes no network: it needs architecture.name and .kwargs")
     name, kwargs = architecture["name"], architecture.get("kwargs", {})
-    if name not in NETWORKS:
+    package, _, short = str(name).rpartition(".")
+    # A checkpoint comes from anywhere: it may name what segkit has, and nothing else.
+    if name not in NETWORKS and not package.startswith("segkit."):
         raise unknown_name("network", name, NETWORKS)
     try:
-        network: nn.Module = getattr(import_module(NETWORKS[name]), name)(**kwargs)
+        network: nn.Module = getattr(import_module(package or NETWORKS[name]), short)(**kwargs)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"segkit has no network {name}: update segkit, or train again") from error
     except TypeError as error:
         raise ConfigError(f"{name} cannot be built from {dict(kwargs)}: {error}") from error
     return network

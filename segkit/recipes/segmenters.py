@@ -1,0 +1,65 @@
+"""From the folder of a finished run to a function that segments a prepared case."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from segkit.recipes.measuring import Segmenter, windowed
+from segkit.recipes.ranks import rank
+from segkit.recipes.settings import Section
+from segkit.train import load_network
+
+
+def load_segmenter(folder: Path, settings: Section, *, device: torch.device) -> Segmenter:
+    """What segments the test part of a run.
+
+    A recipe whose prediction is more than one network over windows has a function `segmenter` of its own,
+    with the arguments of `plain_segmenter`, which the others share.
+
+    Args:
+        folder: of the run.
+        settings: of the run.
+        device: where it computes.
+    """
+    recipe = import_module(f"segkit.recipes.{settings.recipe}")
+    make = getattr(recipe, "segmenter", plain_segmenter)
+    made: Segmenter = make(folder, settings, device)
+    return made
+
+
+def plain_segmenter(folder: Path, settings: Section, device: torch.device) -> Segmenter:
+    """One network over sliding windows, mirrored as its checkpoint says."""
+    network, config = load_softmax(folder, device)
+    return windowed(network, patch=config["patch"], inference=settings.inference, flips=config["flips"])
+
+
+class Softmax(nn.Module):
+    """A network whose logits become probabilities."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Class probabilities (B, K, *S) in float32."""
+        return torch.softmax(self.network(image).float(), 1)
+
+
+def load_softmax(folder: Path, device: torch.device) -> tuple[Softmax, dict[str, Any]]:
+    """The network of a checkpoint as a predictor, and the checkpoint's configuration."""
+    network, checkpoint = load_network(folder)
+    return Softmax(network).to(device).eval(), checkpoint.config
+
+
+def test_device(accelerator: str) -> torch.device:
+    """Where this process predicts."""
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if accelerator == "cuda":
+        return torch.device("cuda", rank() % max(1, torch.cuda.device_count()))
+    return torch.device(accelerator)
