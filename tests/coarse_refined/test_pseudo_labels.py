@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from segkit.coarse_refined import PseudoLabelLoss
-from segkit.coarse_refined.pseudo_labels import pseudo_labels
+from segkit.coarse_refined.pseudo_labels import largest_parts, pseudo_labels
 from segkit.errors import ConfigError
 from segkit.losses import DiceCELoss
 
@@ -34,3 +34,17 @@ def test_nothing_sure_is_zero_and_connected():
 def test_numbers_out_of_range():
     with pytest.raises(ConfigError):
         PseudoLabelLoss(1.0)
+
+
+def test_of_every_structure_the_largest_part_stays():
+    labels = torch.zeros(2, 4, 7, dtype=torch.int64)
+    labels[0, 0, :3], labels[0, 2:, 5:], labels[0, 3, 0], labels[1, 1, 1] = 1, 1, 2, 1
+    before = labels.clone()
+    expected = labels.clone()
+    expected[0, 0, :3] = 0
+    assert torch.equal(largest_parts(labels, 3), expected) and torch.equal(labels, before)
+
+
+def test_parts_that_touch_in_a_corner_are_two_and_ignored_pixels_stay():
+    labels = torch.tensor([[[1, 0, 0], [-1, 1, 1], [0, 0, 1]]])
+    assert largest_parts(labels, 2).tolist() == [[[0, 0, 0], [-1, 1, 1], [0, 0, 1]]]

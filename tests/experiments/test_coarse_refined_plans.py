@@ -17,7 +17,7 @@ from segkit.experiments.plans import _coarse_refined as arms
 from segkit.experiments.plans import _coarse_refined_data as data
 from segkit.experiments.plans import _coarse_refined_watch as watch
 from segkit.experiments.plans import find_plan, plan_names
-from segkit.experiments.plans.coarse_refined import ARMS, CHOICES, CLASSICAL, PLANS, SEARCH
+from segkit.experiments.plans.coarse_refined import ARMS, CHOICES, CLASSICAL, PLANS, SEARCH, SEARCH_MIXED
 from segkit.train import State, Supervised
 
 TABLES = [plan for plan in PLANS.values() if plan.part == "test"]
@@ -61,9 +61,12 @@ def test_every_arm_of_the_chapter_trains(name, prepared):
     assert len(told["dice"]) == 1 and len(told["dice"][0]) == 3
 
 
-@pytest.mark.parametrize("name", [name for name in SEARCH if name not in ARMS])
-def test_every_arm_of_the_search_takes_a_step_late_in_the_run(name, draw):
-    method = SEARCH[name].method(draw)
+TRIED = [*SEARCH.values(), *SEARCH_MIXED.values()]
+
+
+@pytest.mark.parametrize("arm", TRIED, ids=lambda arm: arm.description)
+def test_every_arm_of_the_search_takes_a_step_late_in_the_run(arm, draw):
+    method = arm.method(draw)
     terms = method.step(data.two_streams(draw)[0], State(95, 100, draw.generator("step")))
     assert torch.isfinite(terms["total"])
     terms["total"].backward()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from segkit.coarse_refined import TargetWatch
 from segkit.coarse_refined.ranked_terms import both_outputs
 from segkit.data import Case
+from segkit.data.slicing import in_slices
 from segkit.errors import DataError
 from segkit.experiments.draw import Draw
 from segkit.experiments.measuring import Extra
@@ -71,11 +72,7 @@ class Watched(Method):
 
     def predict(self, image: Tensor) -> Tensor:
         """Class probabilities (B, K, *S) of images (B, C, H, W) or volumes (B, C, D, H, W)."""
-        if image.ndim == 4:
-            return self.inner.predict(image)
-        batch, channels, depth, *plane = image.shape
-        slices = image.transpose(1, 2).reshape(batch * depth, channels, *plane)
-        return self.inner.predict(slices).unflatten(0, (batch, depth)).transpose(1, 2)
+        return self.inner.predict(image) if image.ndim == 4 else in_slices(self.inner.predict, image)
 
     def monitors(self) -> dict[str, float]:
         """Flips between looks (mean of the second half of the run), the last look, and the last terms."""

@@ -113,7 +113,8 @@ ON_HEADS = (*CORE, "zero weight", "entropy", "mixing + head", "consistency weak/
 HEADS = (3, 6, 14)
 """Labelled examinations of 142: 2, 4 and 10 %."""
 
-MIXED = ("mixing", "mixing + head", "mixing + head + intra", "mixing + head + inter", "mixing + CRII-Net")
+FEW = ("supervised", "mean teacher", "CPS", "labelled mixing", "mixing", "mixing + CRII-Net", "CRII-Net")
+"""What is asked with other numbers of labels and of updates."""
 
 TRIAL: dict[str, Any] = {
     "split": data.for_choices,
@@ -200,6 +201,23 @@ SEARCH: dict[str, Arm] = {
 }
 """One change at a time to "CRII-Net", which is A (residual refiner), C0 (detached target) and R1 (lists)."""
 
+SEARCH_MIXED: dict[str, Arm] = {
+    "mixing": ARMS["mixing"],
+    "mixing + CRII-Net": ARMS["mixing + CRII-Net"],
+    **{
+        f"{letter} {name}": changed("mixing + CRII-Net", variant=name)
+        for letter, name in (("B", "decoders"), ("C", "cascade"))
+    },
+    **{
+        f"R{i} {reading}": reranked("mixing + CRII-Net", reading=reading)
+        for i, reading in enumerate(("hardest", "scores", "ap"), start=2)
+    },
+    "graded": reranked("mixing + CRII-Net", graded=True),
+    **{f"γ {weight:g}": reranked("mixing + CRII-Net", weight=weight) for weight in (0.03, 0.3, 1.0)},
+    "late": reranked("mixing + CRII-Net", start=0.5),
+}
+"""The same of "mixing + CRII-Net", fewer changes."""
+
 
 PLANS = {
     "acdc": Plan(
@@ -212,14 +230,14 @@ PLANS = {
     "acdc_sizes": Plan(
         experiment="acdc_sizes",
         question="What is left of the differences as labels grow?",
-        arms={name: ARMS[name] for name in CORE},
+        arms={name: ARMS[name] for name in FEW},
         settings=labelled(1, 3, 7, None),
         **{**COMMON["acdc"], "draws": 5},
     ),
     "twice": Plan(
         experiment="twice",
         question="And with twice as many updates?",
-        arms={name: ARMS[name] for name in CORE},
+        arms={name: ARMS[name] for name in FEW},
         settings=labelled(2),
         **{**COMMON["acdc"], "updates": 2 * UPDATES, "draws": 5},
     ),
@@ -264,5 +282,12 @@ PLANS = {
         arms=SEARCH,
         settings=labelled(2),
         **{**COMMON["acdc"], **TRIAL, "baseline": "CRII-Net"},
+    ),
+    "search_mixed": Plan(
+        experiment="search_mixed",
+        question="Which reading, where labelled and unlabelled images are mixed? Validation.",
+        arms=SEARCH_MIXED,
+        settings=labelled(2),
+        **{**COMMON["acdc"], **TRIAL, "baseline": "mixing"},
     ),
 }

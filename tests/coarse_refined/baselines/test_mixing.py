@@ -5,6 +5,7 @@ import torch
 
 from segkit.coarse_refined.baselines import CopyPaste
 from segkit.coarse_refined.baselines.mixing import box_mask
+from segkit.coarse_refined.pseudo_labels import largest_parts
 from segkit.errors import ConfigError, DataError
 from segkit.losses import DiceCELoss
 from tests.coarse_refined.baselines.tables import Table, batch
@@ -29,14 +30,18 @@ def test_the_box_has_its_size_and_moves(size):
     assert len({tuple(box.nonzero()[0].tolist()) for box in boxes}) > 1
 
 
-def test_labelled_pixels_learn_labels_and_others_what_the_average_says():
-    method, given = CopyPaste(Table(), pretrain=0.0), two_and_two()
+@pytest.mark.parametrize("clean", [False, True])
+def test_labelled_pixels_learn_labels_and_others_what_the_average_says(clean):
+    method, given = CopyPaste(Table(), pretrain=0.0, clean=clean), two_and_two()
     with torch.no_grad():
         method.teacher.module.slope += 1.0
     terms = method.step(given, state(seed=2))
     box = box_mask(given["image"], 2 / 3, state(seed=2).generator)[0, 0]
     image, other, label = given["image"], given["unlabelled_image"], given["label"]
     guess = method.teacher.module(other).argmax(1)
+    cleaned = largest_parts(guess, 3)
+    assert not torch.equal(cleaned, guess)
+    guess = cleaned if clean else guess
     mixed = torch.cat([torch.where(box, other, image), torch.where(box, image, other)])
     known = torch.cat([label.masked_fill(box, -1), label.masked_fill(~box, -1)])
     guessed = torch.cat([guess.masked_fill(~box, -1), guess.masked_fill(box, -1)])
