@@ -41,7 +41,7 @@ from segkit.nets import UNet
 from segkit.train import Method, Supervised
 
 WIDTHS = (16, 32, 64, 64, 64)
-"""Channels of the U-Net. In a few runs on the validation part twice as wide was better than twice as long."""
+"""Channels of the U-Net. In one draw of the validation part twice as wide was better than twice as long."""
 
 BACKBONE: dict[str, Any] = {"channels": WIDTHS, "convs": 1}
 """Options of all networks."""
