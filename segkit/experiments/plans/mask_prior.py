@@ -250,6 +250,14 @@ PLANS = {
         draws=2,
         **ON_HEAD,
     ),
+    "plateau_hippocampus": Plan(
+        experiment="plateau_hippocampus",
+        question="The same for the two parts of the hippocampus.",
+        arms=oracle(HALVES),
+        settings=tuple({"n_labelled": 4, "updates": updates} for updates in (75, 150, 300, 600)),
+        draws=3,
+        **ON_HALVES,
+    ),
     "hippocampus": Plan(
         experiment="hippocampus",
         question="The whole hippocampus is known: where does its anterior part end?",
