@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from segkit.errors import ConfigError, DataError
-from segkit.losses.pairwise import squared_distances
 
 BLOCK = 2**18
 """Distances that are worked on at a time on a CPU: 1 MiB of float32."""
@@ -131,18 +131,27 @@ class _RankLists(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         near = _List(ranking.alpha - ranking.margin, 1, ranking.t_pos, 1 - ranking.beta)
         far = _List(ranking.alpha, -1, ranking.t_neg, ranking.beta)
+        # The Gram matrix loses digits where norms are large beside the distances.
+        centre = x.mean(-2, keepdim=True) if x.shape[-2] else x.new_zeros(())
+        rows = _Rows.of(x - centre)
         values = x.new_zeros(x.shape[:2])
         kept: list[Tensor] = []
         counts = []
         for side, y, valid in ((near, p, valid_p), (far, n, valid_n)):
-            slopes = x.new_zeros(*x.shape[:2], y.shape[1])
-            factor, count = torch.zeros_like(values), torch.zeros_like(values)
-            for block in _blocks(*slopes.shape, cuda=x.is_cuda) if y.shape[1] else ():
-                own = block[1] if same and side is near else None
-                allowed = None if valid is None else valid[block[0]]
-                found = side.of(x[block], y[block[0]], allowed, own)
-                slopes[block], factor[block], count[block] = found.slopes, found.factor, found.active
-                values[block] += found.value
+            own = same and side is near
+            others = rows if own else _Rows.of(y - centre)
+            blocks = list(_blocks(len(x), x.shape[1], y.shape[1], cuda=x.is_cuda)) if y.shape[1] else []
+            found = [
+                side.of(
+                    rows.at(*block),
+                    others.at(block[0]),
+                    None if valid is None else valid[block[0]],
+                    block[1] if own else None,
+                )
+                for block in blocks
+            ]
+            slopes, factor, count, value = _joined(found, blocks, values, y.shape[1])
+            values = values + value
             kept += [slopes, factor]
             counts.append(count)
         ctx.save_for_backward(x, p, n, *kept)
@@ -156,17 +165,52 @@ class _RankLists(torch.autograd.Function):
         to_x, to_others = torch.zeros_like(x), []
         with torch.autocast(x.device.type, enabled=False):
             for y, slopes, factor in ((p, *kept[:2]), (n, *kept[2:])):
+                # A column of ones beside the rows: one product gives the sums over a list as well.
                 scale = (gradients[0] * factor)[..., None]
-                to_x += scale * (slopes.sum(-1, keepdim=True) * x - slopes @ y)
-                to_others.append((slopes.mT @ scale) * y - slopes.mT @ (scale * x))
+                sums = slopes @ F.pad(y, [0, 1], value=1.0)
+                to_x += scale * (sums[..., -1:] * x - sums[..., :-1])
+                sums = slopes.mT @ torch.cat([scale * x, scale], -1)
+                to_others.append(sums[..., -1:] * y - sums[..., :-1])
         return to_x, *to_others, None, None, None, None
 
 
+class _Rows(NamedTuple):
+    """Rows (R, N, d) and their squared norms (R, N)."""
+
+    values: Tensor
+    squares: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> _Rows:
+        return cls(values, values.square().sum(-1))
+
+    def at(self, lists: slice, rows: slice = slice(None)) -> _Rows:
+        return _Rows(self.values[lists, rows], self.squares[lists, rows])
+
+    def distances(self, others: _Rows) -> Tensor:
+        """From each row to each of the others, (R, N, M)."""
+        d = torch.baddbmm(others.squares[:, None], self.values, others.values.mT, alpha=-2)
+        return d.add_(self.squares[..., None]).clamp_(min=0).sqrt_()
+
+
 class _Found(NamedTuple):
-    value: Tensor
     slopes: Tensor
     factor: Tensor
     active: Tensor
+    value: Tensor
+
+
+def _joined(
+    parts: list[_Found], blocks: list[tuple[slice, slice]], empty: Tensor, columns: int
+) -> tuple[Tensor, ...]:
+    """What was found in blocks as one table each; zeros where there is nothing to be found."""
+    if len(parts) == 1:
+        return parts[0]
+    tables = (empty.new_zeros(*empty.shape, columns), *(torch.zeros_like(empty) for _ in range(3)))
+    for part, block in zip(parts, blocks, strict=True):
+        for table, piece in zip(tables, part, strict=True):
+            table[block] = piece
+    return tables
 
 
 @dataclass(frozen=True)
@@ -178,9 +222,9 @@ class _List:
     temperature: float
     share: float
 
-    def of(self, x: Tensor, y: Tensor, valid: Tensor | None, own: slice | None) -> _Found:
+    def of(self, x: _Rows, y: _Rows, valid: Tensor | None, own: slice | None) -> _Found:
         """Values and slopes of anchors x (r, a, d) against y (r, M, d); `own`: rows of y that x are."""
-        d = squared_distances(x, y).sqrt_()
+        d = x.distances(y)
         if own is not None:
             d[..., own].diagonal(dim1=-2, dim2=-1).zero_()
         if valid is not None:
@@ -201,7 +245,8 @@ class _List:
         # slope (x − y) / d would be any number.
         floor = 4 * torch.finfo(d.dtype).eps ** 0.5
         slopes = weight.div_(d.clamp_(min=floor))
-        return _Found(self.share * value / total, slopes, self.sign * self.share / total, count)
+        factor = self.share / total
+        return _Found(slopes, self.sign * factor, count, factor * value)
 
 
 def _blocks(lists: int, anchors: int, columns: int, *, cuda: bool) -> Iterator[tuple[slice, slice]]:

@@ -77,27 +77,38 @@ def ranked_list_loss(
     if same and other_labels is not None:
         raise DataError("other_labels belong to others, and none are given: pass both or neither")
     given, their_labels = (embeddings, labels) if others is None else (others, other_labels)
-    for rows, classes in ((embeddings, labels), (given, their_labels)):
+    for table, classes in ((embeddings, labels), (given, their_labels)):
         if (
             classes is None
-            or rows.ndim != 2
-            or classes.shape != rows.shape[:1]
+            or table.ndim != 2
+            or classes.shape != table.shape[:1]
             or classes.is_floating_point()
         ):
             raise DataError(
                 "rows must have the shape (N, d) and one integer label each, got rows of "
-                f"{tuple(rows.shape)} and labels of {None if classes is None else tuple(classes.shape)}"
+                f"{tuple(table.shape)} and labels of {None if classes is None else tuple(classes.shape)}"
             )
     assert their_labels is not None  # the loop has looked
+    rows, kinds, order = _by_class(embeddings, labels)
+    theirs, their_kinds = (rows, kinds) if same else _by_class(given, their_labels)[:2]
     # A sum over nothing is 0 and has a gradient, of 0, even where no row has a label.
-    values = embeddings.new_zeros(len(embeddings)) + embeddings[:0].sum()
-    for k in torch.unique(labels[labels != IGNORE]).tolist():
-        own = (labels == k).nonzero()[:, 0]
-        alike = None if same else given[their_labels == k]
-        others_k = given[(their_labels != k) & (their_labels != IGNORE)]
-        found = rank_lists(embeddings[own], alike, others_k, ranking=ranking).values
-        values = values.index_add(0, own, found)
-    return values
+    found = [embeddings[:0].sum(-1)]
+    for k, own in zip(kinds, rows, strict=True):
+        unlike = [part for kind, part in zip(their_kinds, theirs, strict=True) if kind != k]
+        alike = None
+        if not same:
+            alike = theirs[their_kinds.index(k)] if k in their_kinds else given[:0]
+        negatives = torch.cat(unlike) if unlike else given[:0]
+        found.append(rank_lists(own, alike, negatives, ranking=ranking).values)
+    return embeddings.new_zeros(len(embeddings)).index_copy(0, order, torch.cat(found))
+
+
+def _by_class(rows: Tensor, labels: Tensor) -> tuple[list[Tensor], list[int], Tensor]:
+    """The labelled rows of every class together, the classes, and where the rows stood."""
+    place = (labels != IGNORE).nonzero()[:, 0]
+    place = place[labels[place].argsort(stable=True)]
+    kinds, counts = labels[place].unique_consecutive(return_counts=True)
+    return list(rows[place].split(counts.tolist())), kinds.tolist(), place
 
 
 class RankedListLoss(nn.Module):
