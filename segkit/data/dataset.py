@@ -131,6 +131,11 @@ CC_BY_SA_4 = Licence(
     "Any use is allowed if the authors are named and what is derived keeps this licence.",
     "https://creativecommons.org/licenses/by-sa/4.0/",
 )
+CC_BY_NC_4 = Licence(
+    "CC-BY-NC-4.0",
+    "Not for commercial use; name the authors.",
+    "https://creativecommons.org/licenses/by-nc/4.0/",
+)
 CC_BY_NC_SA_4 = Licence(
     "CC-BY-NC-SA-4.0",
     "Research and teaching only, not commercial; name the authors and keep this licence on what is derived.",

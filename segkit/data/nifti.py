@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,35 +131,38 @@ def write_mask(labels: Tensor | ArrayLike, like: Case, path: str | Path) -> Path
     return path
 
 
-def _read(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Voxels of shape (x, y, z, channel) and the affine."""
+def opened(path: Path, **options: Any) -> nib.Nifti1Image:
+    """A NIfTI file whose header has been checked and whose voxels have not been read.
+
+    Args:
+        path: the file.
+        options: for `nibabel.load`.
+
+    Raises:
+        DataError: it is missing, no NIfTI file or damaged; it is not 3-D or 4-D, or a voxel is not one
+            number; a voxel size is not positive.
+    """
     if not path.exists():
         raise DataError(f"{path} does not exist")
     if path.is_dir():
         raise DataError(f"{path} is a folder, but one NIfTI file is wanted: name the file")
-    try:
-        file = nib.load(path)
+    with told_damage(path):
+        file = nib.load(path, **options)
         if not isinstance(file, nib.Nifti1Image):  # Nifti2Image is a kind of it
             raise DataError(f"{path} is no NIfTI file but {type(file).__name__}; convert it to .nii.gz")
-        array = np.asanyarray(file.dataobj)
         # nibabel turns a negative size into a positive one while loading, so look at the bytes themselves.
         with Opener(str(path)) as raw:
             pixdim = file.header.__class__.from_fileobj(raw, check=False)["pixdim"]
-    except DataError:
-        raise
-    except _DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if file.header.get_data_dtype().kind not in "biuf":
         raise DataError(
-            f"{path} is damaged, truncated or no NIfTI file ({reason}): fetch it again"
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{path} holds {array.dtype} voxels; one real number per voxel is needed")
-    while array.ndim > 4 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim not in (3, 4) or array.size == 0:
+            f"{path} holds {file.header.get_data_dtype()} voxels; one real number per voxel is needed"
+        )
+    shape = file.shape
+    while len(shape) > 4 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) not in (3, 4) or 0 in shape:
         raise DataError(
-            f"{path} is {array.ndim}-D of shape {array.shape}; a 3-D volume, or 4-D with channels last, is "
-            "wanted"
+            f"{path} is {len(shape)}-D of shape {shape}; a 3-D volume, or 4-D with channels last, is wanted"
         )
     sizes = np.asarray(pixdim[1:4], dtype=np.float64)
     if not (np.isfinite(sizes).all() and (sizes > 0).all()):
@@ -165,14 +170,46 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
             f"{path}: the header gives a voxel size of {sizes.tolist()} mm; sizes must be positive, mend the "
             "header"
         )
+    return file
+
+
+@contextmanager
+def told_damage(path: Path) -> Iterator[None]:
+    """Turn what nibabel, NumPy and gzip raise for a damaged file into one sentence."""
+    try:
+        yield
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{path} is damaged, truncated or no NIfTI file ({reason}): fetch it again"
+        ) from error
+
+
+def _read(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Voxels of shape (x, y, z, channel) and the affine."""
+    file = opened(path)
+    with told_damage(path):
+        array = np.asanyarray(file.dataobj)
     return array.reshape(*array.shape[:3], -1), np.asarray(file.affine, dtype=np.float64)
 
 
-def _read_label(path: Path, image_path: Path, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Tensor:
-    array, label_affine = _read(path)
-    if array.shape != (*shape, 1):
+def check_grid(
+    path: Path,
+    label: tuple[tuple[int, ...], NDArray[np.float64]],
+    image_path: Path,
+    image: tuple[tuple[int, ...], NDArray[np.float64]],
+) -> None:
+    """Check that a label lies on the grid of its image; both are given by shape and affine.
+
+    Raises:
+        DataError: they differ in shape, or by more than `GRID_TOLERANCE` in place.
+    """
+    (shape, affine), (label_shape, label_affine) = image, label
+    if label_shape != shape:
         raise DataError(
-            f"{path} has shape {_plain(array)} but its image {image_path.name} has {shape}; "
+            f"{path} has shape {label_shape} but its image {image_path.name} has {shape}; "
             "resample one onto the grid of the other"
         )
     corners = np.stack(np.meshgrid(*[(0, n - 1) for n in shape], [1.0], indexing="ij")).reshape(4, -1)
@@ -182,6 +219,11 @@ def _read_label(path: Path, image_path: Path, shape: tuple[int, ...], affine: ND
             f"{path} lies up to {offset:.3g} mm away from its image {image_path.name}; "
             "their affines must agree, resample one onto the grid of the other"
         )
+
+
+def _read_label(path: Path, image_path: Path, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Tensor:
+    array, label_affine = _read(path)
+    check_grid(path, (_plain(array), label_affine), image_path, (shape, affine))
     return torch.from_numpy(_whole(array[..., 0], path))
 
 

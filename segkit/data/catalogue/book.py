@@ -1,9 +1,9 @@
-"""The five sets of the book, prepared from the same files."""
+"""Sets of the book, prepared from the same files (ACDC stands with the sets of the chest)."""
 
 from __future__ import annotations
 
 from segkit.data.catalogue.full_set import FullSet, of_the_book
-from segkit.data.readers import acdc, chaos, hc18, hippocampus, openkbp
+from segkit.data.readers import chaos, hc18, hippocampus, openkbp
 
 SETS: tuple[FullSet, ...] = (
     of_the_book(
@@ -18,13 +18,6 @@ SETS: tuple[FullSet, ...] = (
         modality="ct",
         channels=("CT",),
         used_for="voxel metrics in two stages, masks of the outline, local self-supervision",
-    ),
-    of_the_book(
-        acdc.DATASET,
-        modality="mr",
-        channels=("cine MRI",),
-        used_for="coarse and refined consistency, loss envelopes, masks of the heart",
-        spacing_mm=(1.5, 1.5, None),
     ),
     of_the_book(
         hc18.DATASET,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from segkit.data.catalogue import book
+from segkit.data.catalogue import abdomen, book, chest, decathlon, skin
 from segkit.data.catalogue.full_set import FullSet
 from segkit.errors import unknown_name
 
-CATALOGUE: dict[str, FullSet] = {entry.name: entry for entry in (*book.SETS,)}
-"""Every set that can be prepared, by name."""
+CATALOGUE: dict[str, FullSet] = {
+    entry.name: entry for entry in (*book.SETS, *decathlon.SETS, *abdomen.SETS, *chest.SETS, *skin.SETS)
+}
+"""Every set that can be prepared, by name; the five of the book first."""
 
 
 def full_set(name: str) -> FullSet:

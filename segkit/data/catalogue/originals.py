@@ -28,8 +28,8 @@ def locate_originals(entry: FullSet) -> Path | None:
     Raises:
         DataError: `SEGKIT_DATA` points to no folder.
     """
-    if entry.name in DATASETS:
-        return locate(entry.name)
+    if entry.name in DATASETS and (book := locate(entry.name)) is not None:
+        return book
     folder = data_folder()
     found = root_below(entry, folder) if folder else None
     kept = originals_folder(entry)
@@ -51,7 +51,7 @@ def obtain(entry: FullSet, say: Callable[[str], None]) -> Path:
     """
     if (found := locate_originals(entry)) is not None:
         return found
-    if entry.name in DATASETS:
+    if entry.name in DATASETS and entry.files == DATASETS[entry.name].files:
         return prepare(entry.name, say=say)
     home, downloads = originals_folder(entry), cache_folder() / "downloads" / entry.name
     with _alone(home):
@@ -59,22 +59,20 @@ def obtain(entry: FullSet, say: Callable[[str], None]) -> Path:
             return home
         paths = fetch(entry, downloads, say)
         with _stage(home) as stage:
+            ready = downloads  # loose files are as their source lays them out
             for file, path in zip(entry.files, paths, strict=True):
                 if file.unpack:
+                    ready = stage
                     say(f"Unpacking {path.name}")
                     unpack(path, stage / path.name.split(".")[0])
-            if not any(file.unpack for file in entry.files):
-                with writing(stage):
-                    stage.rmdir()
-                    shutil.copytree(downloads, stage)
-            if not entry.find(stage):
+            if not entry.find(ready):
                 raise DataError(
                     f"what was downloaded holds no case of {entry.name}; its layout should be {entry.layout}"
                 )
             record_hashes(entry, paths, say)
             shutil.rmtree(home, ignore_errors=True)
             with writing(home):
-                stage.replace(home)
+                ready.replace(home)
         shutil.rmtree(downloads, ignore_errors=True)
     return home
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ def summarise(
             f"{records[0]['id']} has {records[0]['channels']} channels where {about.name} has "
             f"{len(about.channels)} ({', '.join(about.channels)}): look at the files given with --from"
         )
-    split = split or choose_split(about.name, [record["group"] for record in records])
+    official = {record["group"]: record["facts"].get("official") for record in records}
+    split = split or choose_split(about.name, official)
     content = {
         "format": layout.FORMAT,
         **about.to_json(),
@@ -66,15 +67,33 @@ def summarise(
     layout.write_json(folder / layout.DATASET, content)
 
 
-def choose_split(name: str, groups: Sequence[str]) -> Split:
-    """The committed split where it is about exactly these groups, else one that the names decide."""
+def choose_split(name: str, official: Mapping[str, str | None]) -> Split:
+    """Which groups belong to which part.
+
+    The committed split, where it is about exactly these groups. Else the official one, as far as the source
+    has one: a part that it lacks is drawn from the training groups by their names, as is the whole split
+    where the source has none.
+
+    Args:
+        name: of the data set.
+        official: group → `"train"`, `"validation"`, `"test"`, or None.
+    """
     try:
         committed = load_split(name)
     except ConfigError:
         committed = None
-    if committed and set(groups) == {group for part in PARTS for group in getattr(committed, part)}:
+    if committed and set(official) == {group for part in PARTS for group in getattr(committed, part)}:
         return committed
-    return make_split(groups, FRACTIONS, seed=0)
+    fixed = {part: [group for group, told in official.items() if told == part] for part in PARTS[1:]}
+    rest = [group for group, told in official.items() if told not in PARTS[1:]]
+    if not rest:
+        return make_split(official, FRACTIONS, seed=0)
+    fractions = [
+        n if part == "train" or not fixed[part] else 0 for part, n in zip(PARTS, FRACTIONS, strict=True)
+    ]
+    drawn = make_split(rest, fractions, seed=0)
+    validation, test = (tuple(sorted([*getattr(drawn, part), *fixed[part]])) for part in PARTS[1:])
+    return Split(drawn.train, validation, test, drawn.seed)
 
 
 def percentiles(records: Sequence[dict[str, Any]], levels: Sequence[float]) -> list[list[float]]:

@@ -1,0 +1,6 @@
+"""Fetch, verify and prepare `mmwhs_mr` (see `--help`; `--from PATH` takes what is at hand)."""
+
+from segkit.data.catalogue.scripting import script
+
+if __name__ == "__main__":
+    raise SystemExit(script("mmwhs_mr"))
