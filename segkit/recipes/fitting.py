@@ -92,6 +92,8 @@ def fit(
     before = trainer.run.start
     with timed.batches:
         history = trainer.fit(timed, validate=validate if seen else None)
+    for logger in trainer.fabric.loggers:
+        logger.finalize("success")
     done = len(history) - before
     waited = timed.seconds / history.seconds if done and not before else None
     say(

@@ -112,7 +112,12 @@ def _settings(recipe: str, args: argparse.Namespace) -> Section:
         if value is not None:
             changes.setdefault("data", {})[name] = value
     if args.resume and args.scale is None and args.out is not None and has_settings(Path(args.out)):
-        return stored_settings(Path(args.out)).merged(changes)
+        stored = stored_settings(Path(args.out))
+        if stored.recipe != recipe:
+            raise ConfigError(
+                f"{args.out} holds a run of {stored.recipe}: resume that, or choose another folder"
+            )
+        return stored.merged(changes)
     scale = args.scale or os.environ.get("SCALE") or "toy"
     return read_settings(recipe, scale=scale, changes=changes)
 
@@ -123,8 +128,6 @@ def _open(folder: Path, settings: Section, *, resume: bool) -> None:
     started = any(latest_checkpoint(run) is not None for run in runs)
     if started and not resume:
         raise ConfigError(f"{folder} holds a run already: resume it, or choose another folder")
-    if started and has_settings(folder) and stored_settings(folder).recipe != settings.recipe:
-        raise ConfigError(f"{folder} holds a run of another recipe: resume that, or choose another folder")
     keep_settings(folder, settings)
 
 

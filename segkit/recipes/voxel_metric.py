@@ -87,7 +87,10 @@ def train_second(run: Run, cases: Sequence[PreparedCase], box: CropBox) -> None:
     """Crops at full resolution, with the metric branch."""
     asked, spacing = run.settings.metric, box.spacing_mm
     room = [n + 2 * int(e / s + 1) for n, e, s in zip(box.size, box.error_mm, spacing, strict=True)]
-    crops = [with_distances(around(case.load(), room)) for case in cases]
+    crops = [
+        with_distances(crop_or_pad(case, room, centre=centroid(case.label)))  # type: ignore[arg-type]
+        for case in (each.load() for each in cases)
+    ]
     geometry = fit_geometry(box.size, spacing, voxels=2**62, levels=len(run.settings.network.channels))
     net = run.network(
         strides=[list(s) for s in geometry.strides],
@@ -119,12 +122,6 @@ def turned(run: Run, patch: Sequence[int], spacing: Sequence[float]) -> BatchAug
     """The augmentation of the settings for a patch of another size."""
     options = {**run.settings.augmentation, "flip_axes": run.flip_axes}
     return BatchAugment(patch, **options, spacing=spacing)
-
-
-def around(case: Case, size: Sequence[int]) -> Case:
-    """A frame about the structures of a case."""
-    assert case.label is not None, "training cases are labelled"
-    return crop_or_pad(case, size, centre=centroid(case.label))
 
 
 def place(method: Method, case: Case, run: Run) -> tuple[float, ...] | None:
