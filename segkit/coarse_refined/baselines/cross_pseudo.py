@@ -19,8 +19,8 @@ class CrossPseudoSupervision(SemiSupervised):
 
     Two networks of one architecture with different initial weights; each learns from the other's hard
     labels, through which no gradient flows. Settings are those of the public benchmark [luo2020ssl4mis]:
-    the term on unlabelled images alone, λ = 0.1 with a ramp over the whole run. The paper itself has λ = 1.5,
-    on all images and without a ramp. The first network predicts.
+    the term on unlabelled images alone, λ = 0.1 with a ramp over the whole run. The authors' own
+    code has λ = 1.5 (6 on street scenes), on all images and without a ramp. The first network predicts.
 
     Args:
         net: the first network.

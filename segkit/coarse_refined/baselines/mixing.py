@@ -28,6 +28,10 @@ class CopyPaste(SemiSupervised):
     ½, decay 0.99, and a quarter of all updates without unlabelled images. Its labels are cleaned by keeping
     the largest component of each class; ours only if asked to.
 
+    Differences besides: there each image is mixed in one direction, half of the batch in either, here in
+    both; the losses of the two directions are added there, averaged here; and the second part starts there
+    from the best weights of the first on validation images, which also become the average.
+
     Args:
         net: maps images to logits, or a `CoarseRefinedNet`.
         unlabelled: False pastes labelled into labelled images all the time: the labelled-only control.

@@ -25,7 +25,8 @@ class MCNetPlus(SemiSupervised):
 
     over labelled and unlabelled images, with T = 0.1. The supervised loss is half the sum of the decoders'
     soft Dice losses; the public code computes cross-entropy too and leaves it out. λ is that of its code for
-    slices: 0.1, a ramp over the whole run (for volumes: 1 and 40 %). As there, the sharpened target is not
+    slices: 0.1, a ramp over the whole run (for volumes: 1 and 40 %); for slices that code takes a net of two
+    decoders unless it is asked for three. As there, the sharpened target is not
     detached, unless `detach` is set. The first decoder predicts.
 
     Args:

@@ -89,18 +89,27 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
     with $\bar p$ the mean of T = 8 teacher passes on noisy images and $H = (0.75 + 0.25\, e^{-5 (1 -
     t/t_{max})^2}) \log K$. Of two classes that is the published term. For more, the public code keeps log 2
     and a factor of 2, with which four classes are never certain enough; here both follow K. Our nets have no
-    dropout, so that noise alone makes the passes differ.
+    dropout, so that noise alone makes the passes differ. λ is 0.1 with a ramp over the whole run, from the
+    first update on.
 
     Args:
         passes: T.
+        ramp: λ(t).
         options: of `MeanTeacher`.
 
     Raises:
         ConfigError: fewer than one pass.
     """
 
-    def __init__(self, net: nn.Module, *, passes: int = 8, **options: object) -> None:
-        super().__init__(net, **options)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        passes: int = 8,
+        ramp: RampUp = RampUp(0.1, length=1.0),  # noqa: B008  (frozen)
+        **options: object,
+    ) -> None:
+        super().__init__(net, ramp=ramp, **options)  # type: ignore[arg-type]
         if passes < 1:
             raise ConfigError(f"uncertainty needs one teacher pass or more, got {passes}")
         self.passes = passes
