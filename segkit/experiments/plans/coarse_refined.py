@@ -66,7 +66,7 @@ ARMS: dict[str, Arm] = {
         batches=data.more_labelled,
     ),
     "zero weight": arm("unlabelled images pass through the net", "zero weight"),
-    "mean teacher": arm("mean teacher, noise", "mean teacher", weight=0.1),
+    "mean teacher": arm("mean teacher, noise", "mean teacher", weight=1.0),
     "UA-MT": arm("uncertainty-aware mean teacher", "mean teacher", weight=0.1, uncertain=True),
     "CPS": arm("cross pseudo supervision", "CPS", weight=0.1),
     "URPC": arm("uncertainty-rectified pyramid consistency", "URPC", weight=0.1),
@@ -169,8 +169,12 @@ CHOICES: dict[str, Arm] = {
     **{f"{name} {weight:g}": changed(name, weight=weight) for name in WEIGHTS for weight in WEIGHTS[name]},
     **{f"mixing {share:g}": changed("mixing", share=share) for share in (0.5, 1.0)},
     **{
-        f"{name} rate {RATE:g}": Arm(ARMS[name].description, ARMS[name].method, training={"lr": RATE})
-        for name in ("supervised", "mean teacher", "mixing")
+        f"{name} rate {RATE:g}": Arm(each.description, each.method, training={"lr": RATE})
+        for name, each in (
+            ("supervised", ARMS["supervised"]),
+            ("mean teacher", changed("mean teacher", weight=0.1)),
+            ("mixing", ARMS["mixing"]),
+        )
     },
 }
 """What `choices` tries."""
