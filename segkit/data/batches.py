@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from segkit.data.case import Case
 from segkit.data.maps import Maps, check_channels, cropped, foreground_index, maps_of, padded
+from segkit.data.rows import RowBatches
 from segkit.data.sampling import ForegroundIndex, draw_start
 from segkit.errors import ConfigError, DataError
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 Batch = dict[str, Tensor]
 
 
-class PatchBatches:
+class PatchBatches(RowBatches):
     """Batches of patches, cut out of cases in memory.
 
     `batches[i]` is the batch of iteration i, the same whenever it is asked for and whatever was asked for
@@ -92,37 +89,14 @@ class PatchBatches:
         """The batch of one iteration: "image" `(B, C, *P)`, "label" `(B, *P)`, other maps with B in front."""
         return self.part(iteration, 0, 1)
 
-    def part(self, iteration: int, rank: int, world_size: int) -> Batch:
-        """Rows `rank, rank + world_size, …` of a batch, made without the others, for one of many processes.
-
-        Raises:
-            ConfigError: if the batch cannot be shared evenly.
-        """
-        if self.batch_size % world_size:
-            raise ConfigError(
-                f"a batch of {self.batch_size} cannot be shared evenly by {world_size} processes: choose a "
-                f"batch size that {world_size} divides"
-            )
-        rows = [self._row(iteration, row) for row in range(rank, self.batch_size, world_size)]
-        return {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
-
     def _row(self, iteration: int, row: int) -> Maps:
-        # Row 0 would be the stream of the order: NumPy takes (a, b) and (a, b, 0) for the same seed.
-        random = np.random.default_rng((self.seed, iteration, row + 1))
-        turn, place = divmod(iteration * self.batch_size + row, len(self.maps))
-        which = int(order(len(self.maps), self.seed, turn)[place])
+        random, which = self._random(iteration, row), self._which(len(self.maps), iteration, row)
         maps, shape = self.maps[which], self.shapes[which]
         start = draw_start(shape, self.patch, random, index=self.index[which], foreground=self.foreground)
         if self.augment is not None:
             return self.augment.cut(maps, start, self.patch, random, spacing_mm=self.spacings[which])
         window = tuple(slice(s, s + p) for s, p in zip(start, self.patch, strict=True))
         return {key: cropped(value, window) for key, value in maps.items()}
-
-
-@lru_cache(maxsize=64)
-def order(n: int, seed: int, turn: int) -> NDArray[np.int64]:
-    """The order in which n cases come in one pass over all of them."""
-    return np.random.default_rng((seed, turn)).permutation(n)
 
 
 class WholeBatches(PatchBatches):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from segkit.data import Case
-from segkit.data.batches import order
+from segkit.data.rows import RowBatches
 from segkit.errors import ConfigError, DataError
 from segkit.local_ssl.boxes import TwoBoxes
 from segkit.local_ssl.cutting import cut
@@ -61,7 +61,7 @@ def make_views(
     return batch
 
 
-class ViewBatches:
+class ViewBatches(RowBatches):
     """Batches of pairs of views of unlabelled cases; `batches[i]` is a function of the seed and i alone.
 
     Cases come in random order, each once before any comes again. Labels are not looked at.
@@ -120,28 +120,13 @@ class ViewBatches:
         """The batch of one iteration, see `make_views`."""
         return self.part(iteration, 0, 1)
 
-    def part(self, iteration: int, rank: int, world_size: int) -> Batch:
-        """Rows `rank, rank + world_size, …` of a batch, made without the others.
-
-        Raises:
-            ConfigError: if the batch cannot be shared evenly.
-        """
-        if self.batch_size % world_size:
-            raise ConfigError(
-                f"a batch of {self.batch_size} cannot be shared evenly by {world_size} processes: choose a "
-                f"batch size that {world_size} divides"
-            )
-        rows = [self._row(iteration, row) for row in range(rank, self.batch_size, world_size)]
-        return {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
-
     def _row(self, iteration: int, row: int) -> Batch:
-        turn, place = divmod(iteration * self.batch_size + row, len(self.images))
-        image = self.images[int(order(len(self.images), self.seed, turn)[place])]
-        # Row 0 would be the stream of the order: NumPy takes (a, b) and (a, b, 0) for the same seed.
-        return make_views(
+        image = self.images[self._which(len(self.images), iteration, row)]
+        views = make_views(
             image[None],
             self.boxes,
             (self.seed, iteration, row + 1),
             intensity=self.intensity,
             air_below=self.air_below,
         )
+        return {key: value[0] for key, value in views.items()}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segkit.data import IGNORE, Case, PatchBatches, WholeBatches, phantoms, signed_distance_mm, slices
-from segkit.data.batches import order
+from segkit.data.rows import order
 from segkit.errors import ConfigError, DataError
 
 
