@@ -131,19 +131,19 @@ def labelled(*numbers: int | None, **more: Any) -> tuple[Setting, ...]:
     return tuple({**({} if n is None else {"n_labelled": n}), **more} for n in numbers)
 
 
-WEIGHTS: dict[str, tuple[float, float]] = {
+WEIGHTS: dict[str, tuple[float, ...]] = {
     "mean teacher": (0.1, 1.0),
     "UA-MT": (0.1, 1.0),
     "CPS": (0.1, 1.0),
-    "URPC": (0.1, 1.0),
-    "MC-Net+": (0.1, 1.0),
+    "URPC": (0.01, 0.1, 1.0),
+    "MC-Net+": (0.01, 0.1, 1.0),
     "entropy": (0.1, 1.0),
     "weak to strong": (0.1, 1.0),
     "mean teacher strong": (0.1, 1.0),
     "CRII-Net": (0.1, 1.0),
 }
 """Of the unlabelled term, two for every method: the one of public code, and ten times as much (for "weak to
-strong", whose own is 1, a tenth)."""
+strong", whose own is 1, a tenth); a third for the two with which both were worse than no term at all."""
 
 RATE = 1e-2
 """A learning rate besides 3e-3, tried with three arms; all arms then take one."""
