@@ -14,7 +14,7 @@ from segkit.errors import ConfigError, unknown_name
 Kind = Literal["derive", "implement", "measure", "criticise"]
 
 # Modules of this package that are no chapters.
-_MACHINERY = {"auditing", "by_hand", "checking", "judging", "registry", "stubs"}
+_MACHINERY = {"auditing", "by_hand", "checking", "judging", "parts", "registry", "stubs"}
 
 _BY_CHAPTER: dict[str, dict[str, Exercise]] = {}
 
