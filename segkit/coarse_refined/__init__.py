@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "ramps": ["RampUp", "ramp_up"],
         "ranked_list": ["RankedListLoss", "ranked_list_loss"],
         "ranked_terms": ["RankedTerms"],
-        "readings": ["hardest_pixels", "score_ranking", "smooth_ap", "structure_scores"],
+        "readings": ["hardest_pixels", "neighbour_ap", "score_ranking", "smooth_ap", "structure_scores"],
         "semi_supervised": ["Halves", "SemiSupervised"],
         "views": ["StrongView", "noisy"],
     },

@@ -12,18 +12,33 @@ from torch import Tensor, nn
 from segkit.coarse_refined.contour_patches import ContourPatchSampler
 from segkit.coarse_refined.lists import Ranking, rank_lists
 from segkit.coarse_refined.network import Outputs
-from segkit.coarse_refined.readings import hardest_pixels, score_ranking, smooth_ap, structure_scores
+from segkit.coarse_refined.readings import (
+    hardest_pixels,
+    neighbour_ap,
+    score_ranking,
+    smooth_ap,
+    structure_scores,
+)
 from segkit.errors import ConfigError, DataError, unknown_name
 from segkit.losses.reduction import reduce
 
-READINGS = ("list", "hardest", "scores", "ap")
-"""R1 to R4."""
+READINGS = ("list", "hardest", "scores", "ap", "neighbours")
+"""R1 to R4, the last of scores and of embeddings."""
 
 
 _OF_SCORES: dict[str, Callable[..., Tensor]] = {
     "hardest": hardest_pixels,
     "scores": score_ranking,
     "ap": smooth_ap,
+}
+
+
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "list": (),
+    "hardest": ("share",),
+    "scores": ("margin",),
+    "ap": ("temperature",),
+    "neighbours": ("anchors", "temperature"),
 }
 
 
@@ -89,11 +104,12 @@ class IntraPatchRankedLoss(nn.Module):
     """Draws patches on the contours of a labelled batch and ranks their pixels.
 
     Args:
-        reading: "list" (R1, embeddings), "hardest" (R2), "scores" (R3) or "ap" (R4, both of refined scores).
+        reading: "list" (R1, embeddings), "hardest" (R2), "scores" (R3) or "ap" (R4), all three of refined
+            scores, or "neighbours" (R4 of embeddings).
         sampler: which pixels.
         ranking: of "list".
         options: `share` of "hardest", `margin` of "scores", `temperature` of "ap" (1 by default, for
-            logits).
+            logits), `anchors` and `temperature` of "neighbours".
 
     Raises:
         ConfigError: an unknown reading, or an option that it does not have.
@@ -121,7 +137,7 @@ class IntraPatchRankedLoss(nn.Module):
             raise unknown_name("reading of the intra-patch loss", reading, READINGS)
         if reading == "ap":
             options = {"temperature": 1.0, **options}
-        known = {"list": (), "hardest": ("share",), "scores": ("margin",), "ap": ("temperature",)}[reading]
+        known = _OPTIONS[reading]
         if unknown := options.keys() - set(known):
             raise ConfigError(
                 f"the reading {reading!r} has no option {sorted(unknown)}; it has {list(known)}"
@@ -129,8 +145,9 @@ class IntraPatchRankedLoss(nn.Module):
         self.reading, self.ranking = reading, ranking or Ranking()
         self.sampler = sampler or ContourPatchSampler()
         self.of_scores: Callable[[Tensor, Tensor], Tensor] | None = None
-        if reading != "list":
+        if reading in _OF_SCORES:
             self.of_scores = partial(_OF_SCORES[reading], **options)
+        self.options = options
 
     def forward(
         self,
@@ -158,6 +175,8 @@ class IntraPatchRankedLoss(nn.Module):
             return {"intra": reduce(self.of_scores(scores, targets.expand_as(scores)))}
         rows = found.gather(outputs.features)
         z = embed(rows.flatten(0, 1)).float().unflatten(0, rows.shape[:2])
+        if self.reading == "neighbours":
+            return {"intra": reduce(neighbour_ap(z, **self.options))}
         ranked = intra_patch_ranked_loss(z, ranking=self.ranking)
         return {
             "intra": reduce(ranked.values),

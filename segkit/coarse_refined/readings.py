@@ -132,6 +132,50 @@ def smooth_ap(scores: Tensor, targets: Tensor, *, temperature: float = 0.01) -> 
     return torch.where(count > 0, 1 - precision / count.clamp(min=1), precision).to(scores.dtype)
 
 
+def neighbour_ap(embeddings: Tensor, *, anchors: int = 8, temperature: float = 0.01) -> Tensor:
+    r"""Small where, seen from a pixel, the pixels of its own side come first (R4 of embeddings).
+
+    `smooth_ap` of the lists of some pixels, each with the cosine similarities $z_i^\top z_j$ to all others of
+    the patch as scores and its own side as what should come first [brown2020smoothap].
+
+    Args:
+        embeddings: z of unit length, float, (P, 2 n, d): of each patch n pixels of the structure, then n
+            others; n ≥ 2.
+        anchors: pixels whose lists are ranked, evenly from the 2 n of a patch; at most all.
+        temperature: τ > 0. Paper: 0.01.
+
+    Returns:
+        (P,), in [0, 1), in the dtype of the embeddings; 0 for a perfect prediction as τ → 0.
+
+    Cost: time and memory O(P a n²) with a anchors.
+
+    Raises:
+        DataError: the embeddings have another shape or are not floating point.
+        ConfigError: an option is out of range.
+
+    Example:
+        >>> z = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]])
+        >>> neighbour_ap(z)
+        tensor([0.])
+    """
+    if embeddings.ndim != 3 or embeddings.shape[1] % 2 or embeddings.shape[1] < 4:
+        raise DataError(
+            "embeddings must have the shape (P, 2 n, d), n ≥ 2 pixels of each side, got "
+            f"{tuple(embeddings.shape)}"
+        )
+    if anchors < 1:
+        raise ConfigError(f"neighbour_ap needs one anchor or more, got {anchors}")
+    z = embeddings
+    count, device = z.shape[1], z.device
+    seen_from = torch.arange(min(anchors, count), device=device) * count // min(anchors, count)
+    # Of each anchor all other pixels: 0, 1, … without itself.
+    others = torch.arange(count - 1, device=device).expand(len(seen_from), -1)
+    others = others + (others >= seen_from[:, None])
+    scores = (z[:, seen_from] @ z.mT).gather(2, others.expand(len(z), -1, -1))
+    own_side = (others < count // 2) == (seen_from < count // 2)[:, None]
+    return smooth_ap(scores, own_side.expand_as(scores), temperature=temperature).mean(1)
+
+
 def structure_scores(logits: Tensor, structure: Tensor) -> Tensor:
     r"""$\log p^k - \log(1 - p^k)$ of gathered rows.
 

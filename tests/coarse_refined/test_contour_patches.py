@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_cdt
 
 from segkit.coarse_refined import ContourPatchSampler
@@ -100,6 +102,34 @@ def test_images_without_a_contour_give_nothing():
     assert found.image.tolist() == [2] * 5
     nothing, _ = drawn(SAMPLER, labels[:2])
     assert nothing.pixels.shape == (0, 12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.sampled_from([(9, 14), (16, 8), (8, 9, 11)]),
+    classes=st.integers(2, 4),
+    density=st.floats(0.02, 0.98),
+    centred=st.booleans(),
+)
+def test_whatever_the_labels_every_patch_has_both_sides_in_its_window(seed, size, classes, density, centred):
+    draw = generator(seed)
+    labels = torch.randint(-1, classes, (3, *size), generator=draw)
+    labels = labels.where(torch.rand(3, *size, generator=draw) < density, 0)
+    sampler = ContourPatchSampler(6, patches=3, per_side=5, zone=2, centred=centred)
+    found = sampler(labels, draw, n_classes=classes)
+    shown = labels.flatten(1)[found.image[:, None], found.pixels]
+    own = shown == found.structure[:, None]
+    assert own[:, :5].all()
+    assert not own[:, 5:].any()
+    assert (shown >= 0).all()
+    place = torch.stack(torch.unravel_index(found.pixels, size), -1) - found.corner[:, None]
+    assert ((place >= 0) & (place < 6)).all()
+    assert ((found.corner >= 0) & (found.corner <= torch.tensor(size) - 6)).all()
+    if centred:
+        inside, outside = structures(labels, classes)
+        contour = within(inside, outside, 1).flatten(2).any(2)
+        assert len(found) == 3 * int(contour.sum())
 
 
 def test_the_same_generator_draws_the_same():

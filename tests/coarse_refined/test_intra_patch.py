@@ -11,6 +11,7 @@ from segkit.coarse_refined import (
     Ranking,
     intra_patch_ranked_loss,
 )
+from segkit.coarse_refined.intra_patch import READINGS
 from segkit.errors import ConfigError, DataError
 from tests.coarse_refined import oracles
 from tests.coarse_refined.shapes import disc, generator, heart
@@ -64,16 +65,18 @@ def terms(reading, labels, **options):
     return net, loss(out, labels, embed=net.embed, generator=generator())
 
 
-@pytest.mark.parametrize(("reading", "count"), [("list", 3), ("hardest", 1), ("scores", 1), ("ap", 1)])
+@pytest.mark.parametrize(
+    ("reading", "count"), [("list", 3), ("hardest", 1), ("scores", 1), ("ap", 1), ("neighbours", 1)]
+)
 def test_every_reading_gives_a_loss_with_a_gradient(reading, count):
     net, found = terms(reading, heart())
     assert len(found) == count
     found["intra"].backward()
     assert next(net.unet.parameters()).grad.abs().max() > 0
-    assert (net.embed.layers[0].weight.grad is not None) == (reading == "list")
+    assert (net.embed.layers[0].weight.grad is not None) == (reading in ("list", "neighbours"))
 
 
-@pytest.mark.parametrize("reading", ["list", "hardest", "scores", "ap"])
+@pytest.mark.parametrize("reading", READINGS)
 def test_without_a_contour_it_is_zero_and_connected(reading):
     net, found = terms(reading, torch.zeros(2, 24, 24, dtype=torch.int64))
     assert found["intra"] == 0

@@ -4,8 +4,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from segkit.coarse_refined import hardest_pixels, score_ranking, smooth_ap, structure_scores
+from segkit.coarse_refined import (
+    hardest_pixels,
+    neighbour_ap,
+    score_ranking,
+    smooth_ap,
+    structure_scores,
+)
 from segkit.errors import ConfigError, DataError
 
 
@@ -22,12 +29,6 @@ def step_auc(scores, targets) -> float:
     own, other = scores[targets].tolist(), scores[~targets].tolist()
     right = sum((a > b) + 0.5 * (a == b) for a in own for b in other)
     return right / (len(own) * len(other))
-
-
-def average_precision(scores, targets) -> float:
-    order = scores.argsort(descending=True)
-    hits = targets[order].double()
-    return ((hits.cumsum(0) / torch.arange(1, len(hits) + 1)) * hits).sum().item() / hits.sum().item()
 
 
 @settings(max_examples=30, deadline=None)
@@ -51,8 +52,52 @@ def test_score_ranking_is_auc_where_the_hinge_is_a_step():
 
 def test_smooth_ap_tends_to_average_precision():
     scores, targets = example(4, 10, seed=2)
-    wanted = [1 - average_precision(row, mask) for row, mask in zip(scores, targets, strict=True)]
+    rows = zip(targets.numpy(), scores.detach().numpy(), strict=True)
+    wanted = [1 - average_precision_score(mask, row) for mask, row in rows]
     assert smooth_ap(scores, targets, temperature=1e-5).tolist() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_hinge_bounds_what_is_lost_of_the_area_under_the_curve():
+    scores, targets = example(6, 12, seed=4)
+    for row, mask in zip(scores, targets, strict=True):
+        lost = 1 - roc_auc_score(mask.numpy(), row.detach().numpy())
+        assert score_ranking(row[None], mask[None], margin=1.0).item() >= lost
+        assert step_auc(row, mask) == pytest.approx(1 - lost)
+
+
+def embedded(p=2, n=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(p, 2 * n, 3, generator=generator, dtype=torch.float64)
+    return torch.nn.functional.normalize(z, dim=-1).requires_grad_()
+
+
+@pytest.mark.parametrize(("anchors", "asked"), [(10, range(10)), (99, range(10)), (5, range(0, 10, 2))])
+def test_neighbours_tend_to_average_precision_of_every_anchor(anchors, asked):
+    z = embedded()
+    found = neighbour_ap(z, anchors=anchors, temperature=1e-6)
+    for patch, value in zip(z.detach().numpy(), found, strict=True):
+        lost = []
+        for i in asked:
+            others = [j for j in range(10) if j != i]
+            own = [(j < 5) == (i < 5) for j in others]
+            lost.append(1 - average_precision_score(own, patch[others] @ patch[i]))
+        assert value.item() == pytest.approx(sum(lost) / len(lost), abs=1e-6)
+
+
+def test_neighbours_have_the_gradient_of_their_value_and_stay_in_their_patch():
+    z = embedded()
+    torch.autograd.gradcheck(lambda rows: neighbour_ap(rows, anchors=3, temperature=0.5), z)
+    moved = z.detach().clone()
+    moved[1] = embedded(1, seed=7)[0]
+    assert torch.equal(neighbour_ap(moved)[0], neighbour_ap(z)[0])
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 3), (2, 2, 3), (6, 3)])
+def test_neighbours_of_another_shape(shape):
+    with pytest.raises(DataError, match="n ≥ 2 pixels of each side"):
+        neighbour_ap(torch.zeros(shape))
+    with pytest.raises(ConfigError, match="one anchor"):
+        neighbour_ap(torch.zeros(1, 4, 2), anchors=0)
 
 
 def test_hardest_pixels_are_the_largest_entropies():
