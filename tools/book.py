@@ -46,10 +46,16 @@ def build_book(
 
         return generated.data_table(DATASETS)
 
+    def catalogue_table() -> str:
+        from segkit.data import CATALOGUE
+
+        return generated.catalogue_table(CATALOGUE)
+
     parts = {
         "chapters": lambda: generated.chapter_map(home, toc_names(home)),
         "executions": lambda: generated.execution_table(store, notebooks, scale, manifest()),
         "data": data_table,
+        "catalogue": catalogue_table,
     }
     touched = stage.write(stage.layout(home, store, book, parts), build / "source")
     front = html.build(

@@ -88,6 +88,43 @@ def data_table(sets: Mapping[str, Any]) -> str:
     return "\n".join(blocks)
 
 
+def catalogue_table(sets: Mapping[str, Any]) -> str:
+    """An overview of the sets at full size, then a section for each.
+
+    Args:
+        sets: name → entry of `segkit.data.CATALOGUE`.
+    """
+    blocks = [
+        "| Name | Modality | Cases | Classes | Licence | Download | Used for |",
+        "|---|---|--:|--:|---|---|---|",
+    ]
+    for name, entry in sets.items():
+        size = "size not known" if entry.gigabytes is None else f"{entry.gigabytes:g} GB"
+        licence = f"[{entry.licence.spdx}]({entry.licence.url})"
+        blocks.append(
+            f"| `{name}` | {entry.modality.upper()} | {entry.cases} | {len(entry.classes) - 1} | {licence} | "
+            f"{size if entry.files else 'by hand'} | {entry.used_for} |"
+        )
+    for name, entry in sets.items():
+        hashed = sum(file.hash is not None for file in entry.files)
+        how = entry.instructions or (
+            f"`segkit data prepare {name}` downloads {len(entry.files)} file(s); a hash is published for "
+            f"{hashed} of them."
+        )
+        blocks += [
+            f"\n### {name}\n\n**{entry.title}.** {entry.description}\n",
+            f"- **Classes:** {', '.join(entry.classes)}. **Channels:** {', '.join(entry.channels)}",
+            f"- **Licence:** [{entry.licence.spdx}]({entry.licence.url}). {entry.licence.meaning}",
+            f"- **Official address:** <{entry.homepage}>",
+            f"- **How to get it:** {how}",
+            f"- **Layout:** `{entry.layout}`",
+            f"- **Prepared grid:** {entry.grid}",
+            "- **Please cite:**",
+            *(f"  - {citation}" for citation in entry.citations),
+        ]
+    return "\n".join(blocks)
+
+
 def fill(text: str, parts: Mapping[str, Callable[[], str]], page: str) -> str:
     """`text` with every mark replaced by what its part writes.
 

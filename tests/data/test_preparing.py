@@ -174,9 +174,8 @@ def test_a_script_prepares_checks_and_fails_with_one_sentence(tmp_path, own_cach
 
 def test_there_is_one_thin_script_per_set():
     scripts = {path.stem: path.read_text() for path in SCRIPTS.glob("*.py")}
-    assert scripts.keys() == DATASETS.keys()
-    for name, text in scripts.items():
-        assert f'script("{name}")' in text and len(text.splitlines()) <= 30
+    for name in DATASETS:
+        assert f'script("{name}")' in scripts[name] and len(scripts[name].splitlines()) <= 30
 
 
 def test_a_script_runs_as_a_program(tmp_path):

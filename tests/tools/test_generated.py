@@ -50,6 +50,18 @@ def test_every_data_set_is_told_with_its_licence() -> None:
         assert all(citation in table for citation in entry.citations)
 
 
+def test_every_set_at_full_size_is_told_with_its_licence_and_how_to_get_it() -> None:
+    from segkit.data import CATALOGUE
+
+    table = generated.catalogue_table(CATALOGUE)
+    for name, entry in CATALOGUE.items():
+        assert f"### {name}\n" in table and f"| `{name}` |" in table
+        assert entry.licence.spdx in table and entry.homepage in table and entry.used_for in table
+        assert all(citation in table for citation in entry.citations)
+        assert (f"`segkit data prepare {name}` downloads" in table) == bool(entry.files)
+    assert "asks for registration" in table and "a hash is published for 1 of them" in table
+
+
 def test_an_unknown_mark_is_refused() -> None:
     with pytest.raises(BookError, match="weather"):
         generated.fill("<!-- generated: weather -->", {"chapters": str}, "book/intro")
@@ -59,4 +71,4 @@ def test_every_mark_of_the_book_is_known() -> None:
     marks = {
         name for path in (HOME / "book").glob("*.md") for name in generated.MARK.findall(path.read_text())
     }
-    assert marks == {"chapters", "executions", "data"}
+    assert marks == {"chapters", "executions", "data", "catalogue"}

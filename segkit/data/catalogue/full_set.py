@@ -40,6 +40,14 @@ class FullSet(PublicSet):
         """How its cases are prepared unless a user asks for something else."""
         return Settings(self.modality, self.spacing_mm, self.size)
 
+    @property
+    def grid(self) -> str:
+        """The grid of prepared cases in words."""
+        if self.spacing_mm:
+            sizes = ("as it is" if size is None else f"{size:g} mm" for size in self.spacing_mm)
+            return ", ".join(sizes)
+        return f"{self.size[0]} by {self.size[1]} pixels" if self.size else "that of the files"
+
 
 def of_the_book(
     entry: DataSet,

@@ -82,13 +82,6 @@ def show(name: str) -> str:
         f"download of {len(entry.files)} file(s){size}; "
         f"{hashed} of them with a published hash, the others are noted at the first download"
     )
-    settings = entry.settings
-    grid = "that of the files"
-    if settings.spacing_mm:
-        sizes = ("as it is" if size is None else f"{size:g} mm" for size in settings.spacing_mm)
-        grid = ", ".join(sizes)
-    elif settings.size:
-        grid = f"{settings.size[0]} by {settings.size[1]} pixels"
     lines = [
         entry.notice(),
         "",
@@ -96,7 +89,7 @@ def show(name: str) -> str:
         f"  classes: {', '.join(entry.classes)}",
         f"  channels: {', '.join(entry.channels)}; {entry.cases} cases in the release",
         f"  layout: {entry.layout}",
-        f"  prepared grid: {grid}",
+        f"  prepared grid: {entry.grid}",
         f"  address: {entry.homepage}",
         f"  how to get it: {how}",
         f"  used for: {entry.used_for}",

@@ -15,6 +15,8 @@ from segkit.data.prepared.scan import from_case
 from segkit.data.splitting import Split
 from segkit.errors import DataError
 
+_PLAIN = (str, int, float, bool, type(None))
+
 COMPUTED = Licence("none", "Images that were computed; there are no terms.", "")
 
 
@@ -74,5 +76,10 @@ def prepare_list(
         "memory",
         Settings(modality, spacing, size),
     )
-    sources = [Source(case.id, case.group, ()) for case in cases]
+    sources = [Source(case.id, case.group, (), _facts(case)) for case in cases]
     return build(about, sources, lambda source: from_case(by_id[source.id]), Path(out), split=split, say=say)
+
+
+def _facts(case: Case) -> dict[str, object]:
+    """What of a case's `meta` goes into its record: words and numbers, no voxelwise maps."""
+    return {key: value for key, value in case.meta.items() if isinstance(value, _PLAIN)}

@@ -108,6 +108,8 @@ def _vote(label: NDArray[np.int8], grid: Sequence[Taps]) -> NDArray[np.int8]:
         there = label == value
         # Outside the box that the class reaches its share is zero, and zero never wins.
         spans = [one.reach(*_extent(there, axis)) for axis, one in enumerate(grid)]
+        if any(a == b for a, b in spans):
+            continue  # only planes that no tap has weight on hold this class
         box = tuple(slice(a, b) for a, b in spans)
         needed = [one.rows(a, b) for one, (a, b) in zip(grid, spans, strict=True)]
         share = there[tuple(window for window, _ in needed)].astype(np.float32)
