@@ -77,8 +77,13 @@ def coarse_refined_net() -> CoarseRefinedNet:
 
 def crii_net() -> CoarseRefined:
     """The full method."""
+    return CoarseRefined(coarse_refined_net(), ranked=both_ranked())
+
+
+def both_ranked() -> RankedTerms:
+    """Both ranked losses with their defaults."""
     inter = InterPatchRankedLoss(3, embedding=LENGTH, sampler=GridPatchSampler(8))
-    return CoarseRefined(coarse_refined_net(), ranked=RankedTerms(IntraPatchRankedLoss(), inter))
+    return RankedTerms(IntraPatchRankedLoss(), inter)
 
 
 METHODS: Mapping[str, Callable[[], Method]] = {
@@ -92,6 +97,7 @@ METHODS: Mapping[str, Callable[[], Method]] = {
     "FixMatch": lambda: WeakToStrong(unet(), views=1, feature_share=0.0),
     "UniMatch": lambda: WeakToStrong(unet()),
     "copy-paste": lambda: CopyPaste(unet()),
+    "copy-paste, CRII-Net": lambda: CopyPaste(coarse_refined_net(), ranked=both_ranked()),
     "coarse-refined": lambda: CoarseRefined(coarse_refined_net()),
     "CRII-Net": crii_net,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from segkit.coarse_refined.monitors import outlook
+from segkit.coarse_refined.monitors import gap, outlook
 from segkit.coarse_refined.pseudo_labels import largest_parts, pseudo_labels
 from segkit.coarse_refined.ramps import RampUp
 from segkit.coarse_refined.ranked_terms import RankedTerms, averaged, both_outputs
@@ -86,8 +86,9 @@ class CopyPaste(SemiSupervised):
         monitors: dict[str, Tensor] = {}
         if using:
             with torch.no_grad():
-                said = both_outputs(self.teacher.module, halves.unlabelled).refined
+                first, said, _ = both_outputs(self.teacher.module, halves.unlabelled)
             monitors, other, their = outlook(said), halves.unlabelled, pseudo_labels(said)
+            monitors |= {} if first is said else {"gap": gap(first, said)}
             their = largest_parts(their, said.shape[1]) if self.clean else their
             if len(other) != len(image):
                 raise DataError(

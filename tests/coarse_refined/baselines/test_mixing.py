@@ -87,6 +87,13 @@ def test_ranked_losses_see_labelled_pixels_alone(monkeypatch):
     assert torch.equal(seen["labels"][:2, ~box], given["label"][:, ~box])
 
 
+def test_the_gap_of_two_outputs_is_watched():
+    from tests.coarse_refined.methods import build
+
+    assert "gap" in build("copy-paste, CRII").step(two_streams(), state())
+    assert "gap" not in CopyPaste(Table(), pretrain=0.0).step(two_and_two(), state())
+
+
 def test_streams_of_different_size_cannot_be_pasted():
     with pytest.raises(DataError, match="one batch size"):
         CopyPaste(Table(), pretrain=0.0).step(batch(), state())
