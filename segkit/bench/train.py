@@ -8,6 +8,8 @@ with a constant learning rate until the validation part has Dice 0.85 at two loo
 (at a constant rate Dice goes up and down: after a single look the test part was still below 0.85).
 
 Everything was chosen on the validation part; the test part is printed.
+
+Further rows are of the throughput of the supervised recipe: see `segkit.bench._throughput`.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from segkit.bench._hippocampus import (
     read_cases,
 )
 from segkit.bench._monai_pipeline import monai_pipeline
+from segkit.bench._throughput import throughput_rows
 from segkit.bench.timing import Row, Timing, bench_row
 from segkit.data import Case, describe, load_split, locate, phantoms, prepare
 from segkit.experiments.memory import peak_memory
@@ -40,13 +43,17 @@ TARGET_DICE, TARGET_RATIO, MOST_UPDATES, REPEATS = 0.85, 0.5, 600, 3
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Rows: until Dice 0.85; the same number of updates; reading and preparing. `quick` runs on phantoms."""
+    """Rows: until Dice 0.85; the same number of updates; reading and preparing; throughput.
+
+    `quick` runs on phantoms; the throughput is always that on phantoms.
+    """
+    throughput = throughput_rows(quick=quick)
     if not quick:
         parts = [hippocampus_files(part) for part in ("train", "validation", "test")]
-        return rows(*parts, updates=UPDATES, most=MOST_UPDATES, repeats=REPEATS)
+        return rows(*parts, updates=UPDATES, most=MOST_UPDATES, repeats=REPEATS) + throughput
     with TemporaryDirectory() as folder:
         files = phantom_files(Path(folder))
-        return rows(files, files[:1], files[:1], updates=2, most=2, repeats=1)
+        return rows(files, files[:1], files[:1], updates=2, most=2, repeats=1) + throughput
 
 
 def hippocampus_files(part: str) -> Files:

@@ -24,6 +24,8 @@ _EXAMPLES = """examples:
   segkit experiment plot unet/losses -o losses.png     dots, means and intervals
   segkit experiment power unet/losses --effect 0.01    draws that one Dice point takes
 
+  segkit experiment run unet/losses --jobs 40 --submit logs --cluster slurm_partition=gpu
+
   to compute on another machine:
   segkit experiment pack unet/losses -o losses.zip     the prepared data and the name of the plan
   segkit experiment run --packed losses.zip --device cuda --jobs 8 --out back     (there)
@@ -63,6 +65,10 @@ def add(subparsers: Any) -> None:
     )
     running.add_argument(
         "--out", metavar="PATH", help="file, or folder, of the records (book/results/<slug>)"
+    )
+    running.add_argument("--submit", metavar="FOLDER", help="do it on a cluster; FOLDER is for its logs")
+    running.add_argument(
+        "--cluster", action="append", default=[], metavar="KEY=VALUE", help="its options; repeatable"
     )
     running.add_argument("--packed", metavar="FILE", help="take plan and prepared data from a packed file")
 
@@ -141,6 +147,11 @@ def _run(args: argparse.Namespace) -> None:
     out = Path(args.out) if args.out else None
     if out is not None and not out.suffix:
         out = out / f"{plan.experiment}.jsonl"
+    engine: dict[str, Any] = {}
+    if args.submit:
+        from segkit.experiments import cluster_engine
+
+        engine["engine"] = cluster_engine(args.submit, dict(map(_key_value, args.cluster)))
     records = run_plan(
         plan,
         arms=args.arms.split(",") if args.arms else None,
@@ -152,6 +163,7 @@ def _run(args: argparse.Namespace) -> None:
         out=out,
         prepared=prepared,
         report=_report,
+        **engine,
     )
     if args.json:
         print(json.dumps(records))

@@ -24,7 +24,8 @@ CHECKPOINT is a folder that training wrote: of one checkpoint, or of a run, whos
 is prepared as the checkpoint says, and the mask has the grid and the affine of the image.
 
 If the folder holds two stages (two_stage.json, stage1, stage2), the first says where to crop and the second
-segments the crop; the options for windows and flips are those of the second.
+segments the crop; the options for windows and flips are those of the second. If it is the run of a recipe
+with several networks, window and flips are those of its training.
 """
 
 
@@ -68,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     if not output.name.endswith((".nii", ".nii.gz")):  # said before the work, not after it
         raise DataError(f"{output}: a mask is written as .nii or .nii.gz; choose such a name")
     predict = _two_stages if is_two_stage(args.checkpoint) else _one_stage
+    if predict is _one_stage and _has_several_networks(Path(args.checkpoint)):
+        predict = _by_recipe
     case = read_case(args.image)
     print(write_mask(predict(args, case), case, output))
     return 0
@@ -92,6 +95,31 @@ def _one_stage(args: argparse.Namespace, case: Case) -> Tensor:
         flips=args.flips,
         batch_size=args.batch_size,
         device=args.device,
+    )
+
+
+def _has_several_networks(folder: Path) -> bool:
+    """Whether a folder is the run of a recipe whose checkpoints lie in folders below it."""
+    from segkit.recipes.records import has_settings
+    from segkit.train import latest_checkpoint
+
+    return has_settings(folder) and latest_checkpoint(folder) is None
+
+
+def _by_recipe(args: argparse.Namespace, case: Case) -> Tensor:
+    """Labels by the networks of a recipe."""
+    from segkit.recipes.segmenters import segment_image
+
+    if args.patch is not None or args.flips:
+        raise ConfigError(
+            f"{args.checkpoint} has several networks, trained for one window: leave out --patch and --flips"
+        )
+    return segment_image(
+        Path(args.checkpoint),
+        case,
+        device=_device(args.device),
+        overlap=args.overlap,
+        batch_size=args.batch_size,
     )
 
 

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "records": ["append_records", "read_records", "record_key", "results_folder", "validate_record"],
         "rendering": ["Table", "rows_json"],
         "running": ["run_one"],
+        "submitting": ["cluster_engine", "submit_runs"],
         "tables": ["table_rows"],
     },
 )

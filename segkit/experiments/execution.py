@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -50,6 +51,7 @@ def run_plan(
     out: Path | str | None = None,
     prepared: Prepared | None = None,
     report: Callable[[Record, int, int], None] | None = None,
+    engine: Callable[..., Iterator[Any]] = run_in_processes,
 ) -> list[Record]:
     """Do the runs of a plan that are not done yet.
 
@@ -68,6 +70,7 @@ def run_plan(
         out: the file of records; None for `results_folder()/<slug>/<experiment>.jsonl`.
         prepared: the data, where they are at hand (see `unpack`); None to prepare them.
         report: called with each new record, the number of runs done and the number to do.
+        engine: does several runs at once; `submit_runs` with its folder bound does them on a cluster.
 
     Returns:
         The records of all runs asked for, new and old, in the order of the plan.
@@ -100,7 +103,7 @@ def run_plan(
         require_same_origin(known.values(), name, path)
     waiting = [job for job, name in zip(wanted, names, strict=True) if record_key(name) not in known]
 
-    for done, record in enumerate(_run(plan, prepared, waiting, part, jobs, device), start=1):
+    for done, record in enumerate(_run(plan, prepared, waiting, part, jobs, device, engine), start=1):
         append_records(path, [record])
         known[record_key(record)] = record
         if report is not None:
@@ -109,9 +112,10 @@ def run_plan(
 
 
 def _run(
-    plan: Plan, prepared: Prepared, waiting: Sequence[Job], part: Part | None, jobs: int, device: str
-) -> Iterator[Record]:
-    if jobs == 1 or len(waiting) < 2:
+    plan: Plan, prepared: Prepared, waiting: Sequence[Job], part: Part | None, jobs: int, device: str,
+    engine: Callable[..., Iterator[Any]],
+) -> Iterator[Record]:  # fmt: skip
+    if engine is run_in_processes and (jobs == 1 or len(waiting) < 2):
         for job in waiting:
             yield _work((plan, prepared, part, device), job)
         return
@@ -122,7 +126,8 @@ def _run(
             f"{plan.name} cannot run in several processes ({error}): define its functions at the top level"
         ) from error
     shared = (plan, prepared, part, device)
-    yield from run_in_processes(_work, shared, waiting, processes=min(jobs, len(waiting)))
+    if waiting:
+        yield from engine(_work, shared, waiting, processes=min(jobs, len(waiting)))
 
 
 def _work(shared: tuple[Plan, Prepared, Part | None, str], job: Job) -> Record:

@@ -9,10 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from segkit.data.case import Case
+from segkit.evaluate.native import preprocess, to_grid
 from segkit.recipes.measuring import Segmenter, windowed
 from segkit.recipes.ranks import rank
+from segkit.recipes.records import read_record, stored_settings
 from segkit.recipes.settings import Section
-from segkit.train import load_network
+from segkit.train import load_checkpoint, load_network
 
 
 def load_segmenter(folder: Path, settings: Section, *, device: torch.device) -> Segmenter:
@@ -30,6 +33,26 @@ def load_segmenter(folder: Path, settings: Section, *, device: torch.device) -> 
     make = getattr(recipe, "segmenter", plain_segmenter)
     made: Segmenter = make(folder, settings, device)
     return made
+
+
+def segment_image(folder: Path, case: Case, *, device: torch.device, **inference: Any) -> Tensor:
+    """Labels of an image as it was read, on its own grid, by the networks of a run.
+
+    Args:
+        folder: of the run.
+        case: the image.
+        device: where the networks compute.
+        inference: settings of the section `inference` in place of the run's.
+
+    Raises:
+        CheckpointError: the run is not finished.
+    """
+    trainings = list(read_record(folder)["trainings"])
+    home = folder / trainings[-1] if trainings and (folder / trainings[-1]).is_dir() else folder
+    ready = preprocess(case, load_checkpoint(home).config["preprocess"])
+    settings = stored_settings(folder).merged({"inference": inference})
+    probs = load_segmenter(folder, settings, device=device)(ready)
+    return to_grid(probs, ready, case).argmax(0)
 
 
 def plain_segmenter(folder: Path, settings: Section, device: torch.device) -> Segmenter:

@@ -6,12 +6,13 @@ import json
 from importlib import import_module
 from pathlib import Path
 
+import nibabel
 import pytest
 import torch
 
 import segkit.recipes
 from segkit import cli
-from segkit.data import open_prepared
+from segkit.data import open_prepared, phantom
 from segkit.recipes import RECIPES
 from segkit.recipes.records import stored_settings
 from segkit.recipes.segmenters import load_segmenter
@@ -66,6 +67,19 @@ def test_two_dimensions(recipe, train, images, tmp_path):
     settings = [*SHORT[recipe], "training.patch=[32,32]"]
     assert train(recipe, "--out", str(run), data=images, settings=settings) == 0
     assert (run / "test" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("recipe", ["supervised", "mask_prior", "local_ssl"])
+def test_the_run_segments_an_image(recipe, train, tmp_path, capsys):
+    run, mask = tmp_path / "run", tmp_path / "mask.nii.gz"
+    assert train(recipe, "--out", str(run), "--no-test", settings=SHORT[recipe]) == 0
+    case, image = phantom("hippocampus", 9), tmp_path / "image.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(case.image[0].numpy(), case.affine), image)
+    assert cli.main(["predict", str(run), str(image), "-o", str(mask)]) == 0
+    assert nibabel.load(mask).shape == case.shape
+    if recipe != "supervised":
+        assert cli.main(["predict", str(run), str(image), "-o", str(mask), "--patch", "8,8,8"]) == 2
+        assert "leave out --patch" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_a_room_brings_its_network(train, tmp_path):
