@@ -42,7 +42,7 @@ SIZES: tuple[Setting, ...] = ({"n_labelled": 1}, {"n_labelled": 2}, {"n_labelled
 HEART_UPDATES, HALVES_UPDATES, HEAD_UPDATES = 400, 150, 200
 """Of every arm; `plateau` and `plateau_head` show what more of them would change."""
 
-HEART_RATE, HALVES_RATE, HEAD_RATE = 5e-3, 5e-3, 5e-3
+HEART_RATE, HALVES_RATE, HEAD_RATE = 5e-3, 1e-2, 5e-3
 """Learning rates at the top of the cycle."""
 
 METRICS = ("dice", "centroid_distance_mm", "hd95_mm")
