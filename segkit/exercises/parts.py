@@ -48,7 +48,7 @@ def part(name: str) -> Iterator[None]:
 def judge_predictions(
     predicted: Any,
     right: Mapping[str, float | tuple[float, ...]],
-    questions: Mapping[str, Mapping[float | tuple[float, ...], str]],
+    questions: Mapping[str, Mapping[float | tuple[float, ...] | None, str]],
     *,
     tolerance: float = 1e-2,
 ) -> None:
@@ -57,8 +57,8 @@ def judge_predictions(
     Args:
         predicted: name → number, or several.
         right: what they should be.
-        questions: name → what to ask those who predicted a certain wrong value. Others are told that theirs
-            is wrong.
+        questions: name → what to ask those who predicted a certain wrong value; None → what to ask others,
+            who are told that theirs is wrong.
         tolerance: largest difference, relative to the largest number of a name.
 
     Raises:
@@ -73,11 +73,14 @@ def judge_predictions(
     for name, value in given.items():
         if same(value, numbers(right[name]), tolerance):
             continue
-        for wrong, question in questions.get(name, {}).items():
+        asked = dict(questions.get(name, {}))
+        otherwise = asked.pop(None, "")
+        for wrong, question in asked.items():
             if same(value, numbers(wrong), tolerance):
                 raise Hint(question)
         shown = ", ".join(f"{each:.4g}" for each in value.flat)
-        raise Hint(f"For {name!r}, {shown if value.ndim == 0 else f'({shown})'} is not right.")
+        told = f"For {name!r}, {shown if value.ndim == 0 else f'({shown})'} is not right."
+        raise Hint(f"{told} {otherwise}".strip())
 
 
 def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ from segkit.exercises.judging import Hint, Unanswered
 from segkit.exercises.parts import judge_predictions, part, parts
 
 RIGHT = {"one": 0.5, "two": (0.0, 100.0)}
-QUESTIONS = {"two": {(0.0, 1.0): "In which unit?"}}
+QUESTIONS = {"two": {(0.0, 1.0): "In which unit?", None: "Of which two?"}}
 
 
 def test_it_is_no_chapter():
@@ -64,9 +64,9 @@ def test_right_predictions_in_any_form(given):
         ({"one": 0.5, "two": 100}, "'two' 2 numbers should"),
         ({"one": 0.5, "two": (0, 100, 0)}, "'two' 2 numbers should"),
         ({"one": "half", "two": (0, 100)}, "Numbers are expected, not a str"),
-        ({"one": 0.6, "two": (0, 1)}, "For 'one', 0.6 is not right"),
+        ({"one": 0.6, "two": (0, 1)}, r"^For 'one', 0.6 is not right\.$"),
         ({"one": 0.5, "two": (0, 1)}, "In which unit?"),
-        ({"one": 0.5, "two": (100, 0)}, r"For 'two', \(100, 0\) is not right"),
+        ({"one": 0.5, "two": (100, 0)}, r"For 'two', \(100, 0\) is not right. Of which two\?$"),
         ({"one": float("nan"), "two": (0, 100)}, "nan is not right"),
     ],
 )

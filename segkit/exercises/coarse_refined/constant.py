@@ -86,13 +86,20 @@ MISTAKES = {
         through=True,
     ),
 }
-QUESTIONS: dict[str, dict[float | tuple[float, ...], str]] = {
-    "symmetric": {(1.0, 1.0): "At (1, 1) both agree on x, but not on x + η: the loss is s² there, not 0."},
+QUESTIONS: dict[str, dict[float | tuple[float, ...] | None, str]] = {
+    "symmetric": {
+        (1.0, 1.0): "At (1, 1) both agree on x, but not on x + η: the loss is s² there, not 0.",
+        None: "Where does neither weight have a gradient left?",
+    },
     "detached": {
         (1.0, 1.0): "The target is w_r x. Which w_c comes nearest to it, if all that it sees is x + η?",
         (0.0, 0.0): "What could move w_r, which gets no gradient and shares no weight?",
+        None: "Which of the two weights moves, and where is its gradient 0?",
     },
-    "shared": {(0.8, 1.0): "As w_c becomes smaller, where is the target w_c + ρ that it is drawn to?"},
+    "shared": {
+        (0.8, 1.0): "As w_c becomes smaller, where is the target w_c + ρ that it is drawn to?",
+        None: "What is ρ at (1, 1), and where does w_c then stop?",
+    },
 }
 
 

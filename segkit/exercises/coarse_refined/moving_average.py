@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import torch
@@ -127,13 +129,18 @@ MISTAKES = {
         buffers="copy",
     ),
 }
-QUESTIONS: dict[str, dict[float | tuple[float, ...], str]] = {
-    "entropy": {0.0: "A net whose weights are all 0 says the same of every class. Is that certain?"},
+QUESTIONS: dict[str, dict[float | tuple[float, ...] | None, str]] = {
+    "largest weight": {None: "What is α in update 0, and what does the last line do with it?"},
+    "entropy": {
+        0.0: "A net whose weights are all 0 says the same of every class. Is that certain?",
+        None: "All logits are 0: what does their softmax say?",
+    },
     "distance": {
         0.0: "The teacher is not where the student is: p_t is ¼ of every class.",
         0.5625: "That is the square for the student's own class; three others are not 0 either.",
+        None: "p_s is 1 for one class and 0 for three: what is p_t?",
     },
-    "share left": {1.0: "Without warm-up α is 0.99 each time: what is left after 500 multiplications?"},
+    "share left": {None: "Each update multiplies by α and adds nothing."},
 }
 
 
@@ -199,6 +206,11 @@ def _state(net: nn.Module) -> Tensor:
 
 
 def _net(seed: int) -> nn.Sequential:
+    return deepcopy(_made(seed))
+
+
+@cache
+def _made(seed: int) -> nn.Sequential:
     """A small net with batch norm that has seen something."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -102,7 +102,7 @@ def predict() -> dict[str, float | tuple[float, ...]]:
 
 
 RIGHT = predict()
-QUESTIONS: dict[str, dict[float | tuple[float, ...], str]] = {
+QUESTIONS: dict[str, dict[float | tuple[float, ...] | None, str]] = {
     "brighter": {
         (
             0.0,
@@ -122,6 +122,7 @@ QUESTIONS: dict[str, dict[float | tuple[float, ...], str]] = {
         (1.0, 0.5): "Only one of the two patches is turned over.",
         (0.5, 1.0): "F of the first patch is above everything in the second.",
     },
+    "both brighter": {None: "Which pair changes its order if all scores grow by 10?"},
 }
 
 

@@ -8,7 +8,7 @@ import torch
 
 from segkit.coarse_refined import smooth_ap
 from segkit.exercises import check
-from segkit.exercises.coarse_refined.average_precision import CUT_OFF, MASKED_LATE, _inputs, _loss
+from segkit.exercises.coarse_refined.average_precision import CUT_OFF, MASKED_LATE, MISTAKES, _inputs, _loss
 
 NAME = "coarse_refined.smooth_ap"
 
@@ -52,6 +52,14 @@ def test_inputs_hold_what_a_wrong_answer_stumbles_over():
 
 def test_loops_are_an_answer():
     assert check(NAME, by_loops)
+
+
+def test_of_two_mistakes_the_first_is_told():
+    def both(scores, targets, temperature):
+        count = targets.sum(1)
+        return MISTAKES["itself"].answer(scores, targets, temperature) * count / count
+
+    assert check(NAME, both).hint == MISTAKES["itself"].hint
 
 
 @pytest.mark.parametrize(

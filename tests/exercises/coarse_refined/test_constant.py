@@ -50,7 +50,10 @@ def test_other_right_answers():
     [
         (_velocity, "Pass all parts to check(): (limits, velocity)"),
         (({**RIGHT, "symmetric": (1, 1)}, _velocity), "the loss is s² there"),
-        (({**RIGHT, "symmetric": (0.9, 0.9)}, _velocity), "For 'symmetric', (0.9, 0.9) is not right"),
+        (
+            ({**RIGHT, "symmetric": (0.9, 0.9)}, _velocity),
+            "(0.9, 0.9) is not right. Where does neither weight",
+        ),
         (({**RIGHT, "shared": 0}, _velocity), "`limits`: For 'shared' 2 numbers"),
         ((RIGHT, lambda *each: 0.0), "shape () where (2,) is expected"),
         ((RIGHT, lambda *each: (0.0, 0.0)), "yours gives 0 at (0,)"),

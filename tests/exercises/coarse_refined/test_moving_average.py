@@ -146,8 +146,8 @@ def test_other_repairs(repaired, hint):
     [
         ("largest weight", 1.0, "For 'largest weight', 1 is not right"),
         ("distance", 0.0, "The teacher is not where the student is"),
-        ("share left", 1.0, "what is left after 500 multiplications"),
-        ("share left", 0.0, "For 'share left', 0 is not right"),
+        ("distance", 1.0, "For 'distance', 1 is not right. p_s is 1 for one class"),
+        ("share left", 0.0, "For 'share left', 0 is not right. Each update multiplies"),
     ],
 )
 def test_other_predictions(name, value, hint):
