@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "lists": ["Ranking", "rank_lists"],
         "memory": ["DescriptorMemory"],
         "method": ["CoarseRefined"],
+        "mixed": ["MixedCoarseRefined"],
         "monitors": ["TargetWatch", "gap", "outlook"],
         "network": ["VARIANTS", "CoarseRefinedNet", "Outputs"],
         "pairing": ["semi_supervised_batches"],

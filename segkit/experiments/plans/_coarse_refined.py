@@ -15,6 +15,7 @@ from segkit.coarse_refined import (
     GridPatchSampler,
     InterPatchRankedLoss,
     IntraPatchRankedLoss,
+    MixedCoarseRefined,
     PseudoLabelLoss,
     RampUp,
     RankedTerms,
@@ -170,6 +171,26 @@ def mixing(
     )
 
 
+def mixed(
+    draw: Draw,
+    *,
+    weight: float = 1.0,
+    variant: str = "residual",
+    kind: str = "detached",
+    losses: dict[str, Any] | None = None,
+    **options: Any,
+) -> Method:
+    """Copy-paste and coarse-refined consistency, with ranked losses or without."""
+    return MixedCoarseRefined(
+        refined_net(draw, variant=variant),
+        consistency=CoarseRefinedConsistency(kind),
+        consistency_ramp=RampUp(weight, length=0.4),
+        clean=True,
+        ranked=None if losses is None else ranked(draw, **losses),
+        **options,
+    )
+
+
 def coarse_refined(
     draw: Draw,
     *,
@@ -204,6 +225,7 @@ FORMS: dict[str, Callable[..., Method]] = {
     "weak to strong": weak_to_strong,
     "mixing": mixing,
     "coarse-refined": coarse_refined,
+    "mixed": mixed,
 }
 """Every method of the chapter by name."""
 

@@ -220,6 +220,12 @@ SEARCH_MIXED: dict[str, Arm] = {
     "graded": reranked("mixing + CRII-Net", graded=True),
     **{f"γ {weight:g}": reranked("mixing + CRII-Net", weight=weight) for weight in (0.03, 0.3, 1.0)},
     "late": reranked("mixing + CRII-Net", start=0.5),
+    **{
+        f"whole images {weight:g}": arm(
+            f"coarse-refined consistency on whole images besides; weight {weight:g}", "mixed", weight=weight
+        )
+        for weight in (0.1, 1.0)
+    },
 }
 """The same of "mixing + CRII-Net", fewer changes."""
 
@@ -293,6 +299,6 @@ PLANS = {
         question="Which reading, where labelled and unlabelled images are mixed? Validation.",
         arms=SEARCH_MIXED,
         settings=labelled(2),
-        **{**COMMON["acdc"], **TRIAL, "baseline": "mixing"},
+        **{**COMMON["acdc"], **TRIAL, "updates": UPDATES, "baseline": "mixing"},
     ),
 }
