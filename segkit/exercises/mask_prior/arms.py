@@ -13,7 +13,8 @@ from torch import Tensor
 from segkit.data import Case
 from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import Hint, numbers
-from segkit.exercises.mask_prior.parts import ROOM, pair, part
+from segkit.exercises.mask_prior.room import ROOM
+from segkit.exercises.parts import part, parts
 from segkit.exercises.registry import Wrong
 from segkit.mask_prior import with_maps, with_strangers_masks
 
@@ -105,7 +106,7 @@ def judge_arms(answer: Any) -> None:
         given = call_by_hand(answer, masks, names, room=ROOM)
         if isinstance(given, Tensor) and given.shape != (2, *masks.shape):
             raise Hint(STRANGERS_AND_CONSTANT["one arm"].hint)
-        strangers, constant = (numbers(each) for each in pair(given, "strangers", "constant"))
+        strangers, constant = (numbers(each) for each in parts(given, "strangers", "constant"))
         with part("strangers"):
             _judge_strangers(strangers, masks.numpy(), names)
         with part("constant"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from segkit.exercises.judging import Hint, call, compare, numbers
-from segkit.exercises.mask_prior.parts import pair, part
+from segkit.exercises.parts import part, parts
 from segkit.exercises.registry import Wrong, exercise
 
 
@@ -96,14 +96,14 @@ INVERSES = {
     wrong={
         **{name: Wrong((each.answer, _implied), each.hint) for name, each in LAWS.items()},
         **{f"inverse: {name}": Wrong((_dice, each.answer), each.hint) for name, each in INVERSES.items()},
-        "alone": Wrong(_dice, "Pass both to check()"),
+        "alone": Wrong(_dice, "Pass all parts to check()"),
         "raises": Wrong(
             (_dice, lambda dice, shift: 1 / (dice > 0.5)), "`implied_radius`: Your function raised"
         ),
     },
 )
 def check_shifted_balls(answer: Any) -> None:
-    dice, implied_radius = pair(answer, "dice", "implied_radius")
+    dice, implied_radius = parts(answer, "dice", "implied_radius")
     shifts = [(10.0, 0.0), (10.0, 2.0), (5.0, 7.5), (4.0, 8.0), (3.0, 11.0), (0.7, 0.6), (120.0, 200.0)]
     with part("dice"):
         compare(dice, _dice, shifts, mistakes=LAWS, tolerance=1e-6)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from segkit.exercises.judging import Hint, call, compare, numbers
-from segkit.exercises.mask_prior.parts import pair, part
+from segkit.exercises.parts import part, parts
 from segkit.exercises.registry import Wrong, exercise
 
 SHAPE = (8, 16, 16)
@@ -110,7 +110,7 @@ def _half() -> np.ndarray:
     },
 )
 def check_constant_channel(answer: Any) -> None:
-    worst, network_input = pair(answer, "worst", "network_input")
+    worst, network_input = parts(answer, "worst", "network_input")
     _judge_worst(numbers(worst))
     generator = torch.Generator().manual_seed(0)
     inputs = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from segkit.exercises.judging import judge_letters
 from segkit.exercises.mask_prior.arms import STRANGERS_AND_CONSTANT, judge_arms, right_arms
-from segkit.exercises.mask_prior.parts import pair, part
+from segkit.exercises.parts import part, parts
 from segkit.exercises.registry import Wrong, exercise
 
 TABLE: dict[str, tuple[float, float, float]] = {
@@ -56,11 +56,11 @@ KEYS = "ABCDEFGH"
         "doubts all": Wrong(
             (right_arms, KEYS), "C stands: the upper end of the place in the array lies below"
         ),
-        "arms alone": Wrong(right_arms, "Pass both to check()"),
+        "arms alone": Wrong(right_arms, "Pass all parts to check()"),
     },
 )
 def check_refuting_controls(answer: Any) -> None:
-    arms, falls = pair(answer, "controls", "falls")
+    arms, falls = parts(answer, "controls", "falls")
     with part("controls"):
         judge_arms(arms)
     judge_letters(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segkit.exercises.judging import Hint, compare, numbers
-from segkit.exercises.mask_prior.parts import pair, part
+from segkit.exercises.parts import part, parts
 from segkit.exercises.registry import Wrong, exercise
 
 
@@ -56,8 +56,8 @@ TABLE = ([0.02, 0.8, 0.8, 0.8, 0.8], [0.2, 0.7, 0.7, 0.7, 0.7])
     },
 )
 def check_relative_gain(answer: Any) -> None:
-    table, largest_base = pair(answer, "table", "largest_base")
-    _judge_table(*pair(table, "base", "with_mask"))
+    table, largest_base = parts(answer, "table", "largest_base")
+    _judge_table(*parts(table, "base", "with_mask"))
     inputs = [(gain,) for gain in (0.25, 1.0, 3.0, 0.07, 0.0, -0.3)]
     with part("largest_base"):
         compare(largest_base, _largest_base, inputs, mistakes=LARGEST_BASE, tolerance=1e-6)

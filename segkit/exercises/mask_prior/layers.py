@@ -10,7 +10,7 @@ from torch import nn
 
 from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import Hint, call
-from segkit.exercises.mask_prior.parts import ROOM
+from segkit.exercises.mask_prior.room import ROOM
 from segkit.exercises.registry import Wrong
 from segkit.mask_prior import widen_input
 

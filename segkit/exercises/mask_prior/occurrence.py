@@ -12,7 +12,7 @@ from torch import Tensor
 from segkit.data import Case
 from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import Hint, call, compare, numbers, same
-from segkit.exercises.mask_prior.parts import ROOM
+from segkit.exercises.mask_prior.room import ROOM
 from segkit.exercises.registry import Wrong, exercise
 from segkit.mask_prior import OccurrenceMaps
 

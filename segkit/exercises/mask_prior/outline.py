@@ -12,8 +12,8 @@ from scipy import ndimage
 from segkit.data import Case
 from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import Hint, call, numbers
-from segkit.exercises.mask_prior.parts import ROOM
 from segkit.exercises.mask_prior.patients import Patient, patients
+from segkit.exercises.mask_prior.room import ROOM
 from segkit.exercises.registry import Wrong, exercise
 from segkit.mask_prior import body_mask
 

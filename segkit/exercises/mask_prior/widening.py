@@ -13,7 +13,8 @@ from segkit.exercises.by_hand import call_by_hand
 from segkit.exercises.judging import compare
 from segkit.exercises.mask_prior import layers
 from segkit.exercises.mask_prior.layers import judge_layer, widened
-from segkit.exercises.mask_prior.parts import ROOM, pair, part
+from segkit.exercises.mask_prior.room import ROOM
+from segkit.exercises.parts import part, parts
 from segkit.exercises.registry import Wrong, exercise
 
 
@@ -75,11 +76,11 @@ MISTAKES = {
         **{name: Wrong((each.answer, _by_hand), each.hint) for name, each in layers.MISTAKES.items()},
         **{f"gradient: {name}": Wrong((widened, each.answer), each.hint) for name, each in MISTAKES.items()},
         "by machine": Wrong((widened, _by_machine), "Your function differentiates automatically"),
-        "first alone": Wrong(widened, "Pass both to check(): (widened, new_gradient)"),
+        "first alone": Wrong(widened, "Pass all parts to check(): (widened, new_gradient)"),
     },
 )
 def check_zero_start(answer: Any) -> None:
-    widen, new_gradient = pair(answer, "widened", "new_gradient")
+    widen, new_gradient = parts(answer, "widened", "new_gradient")
     with torch.random.fork_rng(devices=[]), part("widened"):
         torch.manual_seed(0)
         judge_layer(widen, nn.Conv2d(1, 4, 3, padding=1), 1)

@@ -88,7 +88,7 @@ def test_arms_in_other_forms(arms):
             "`strangers`: The shape is (1, 6, 5, 4)",
         ),
         (lambda m, p: (right_arms(m, p)[0], torch.rand_like(m)), "differs from voxel to voxel"),
-        (lambda m, p: right_arms(m, p)[:1], "Pass both to check(): (strangers, constant)"),
+        (lambda m, p: right_arms(m, p)[:1], "Pass all parts to check(): (strangers, constant)"),
         (lambda m, p: m.no_such_thing, "AttributeError"),
     ],
     ids=["turned round", "mirrored", "small", "short", "noise", "one", "raises"],

@@ -32,7 +32,7 @@ def test_other_tables_and_forms():
         (([0.5] * 5, [0.5] * 5), "rises, or stays"),
         (([0.5] * 5, [0.0] * 5), "mean of your ratios is -1"),
         ((["a"] * 5, [0.5] * 5), "Numbers are expected"),
-        ([0.5] * 5, "Pass both to check(): (base, with_mask)"),
+        ([0.5] * 5, "Pass all parts to check(): (base, with_mask)"),
     ],
 )
 def test_other_tables(table, hint):
