@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Do the action and print its result on standard output."""
     from segkit.data.preparing import check, prepare
 
+    if args.action in ("get", "check", "where"):
+        _refuse_full_size(args.name)
     if args.action == "list":
         print(_catalogue() if args.full else _table())
     elif args.action == "get":
@@ -72,6 +74,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(_where(args.name))
     return 0
+
+
+def _refuse_full_size(name: str) -> None:
+    from segkit.data.catalogue.listing import CATALOGUE
+    from segkit.data.registry import DATASETS
+    from segkit.errors import ConfigError
+
+    if name in CATALOGUE and name not in DATASETS:
+        raise ConfigError(f"{name} is prepared on the disk and not loaded: run `segkit data prepare {name}`")
 
 
 def _table() -> str:

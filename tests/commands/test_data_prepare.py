@@ -49,6 +49,7 @@ def test_a_set_is_prepared_checked_shown_and_listed(hand, tmp_path, capsys):
         (["prepare", "spleen", "--spacing", "1,x,2"], "three sizes in mm like"),
         (["prepare", "spleen", "--jobs", "0"], "--jobs must be 1 or more"),
         (["prepare"], "NAME"),
+        (["get", "liver"], "run `segkit data prepare liver`"),
         (["show", "kits32"], "did you mean 'kits'"),
     ],
 )

@@ -46,7 +46,12 @@ BTCV = FullSet(
     homepage="https://www.synapse.org/Synapse:syn3193805",
     layout="RawData/Training/img/imgNNNN.nii.gz and RawData/Training/label/labelNNNN.nii.gz",
     folders=("btcv", "BTCV"),
-    find=Pairs(r"img/img(\d{4})\.nii(\.gz)?", r"label/label\1.nii\2", r"btcv_\1"),
+    find=Pairs(
+        r"Training/img/img(\d{4})\.nii(\.gz)?",
+        r"Training/label/label\1.nii\2",
+        r"btcv_\1",
+        unlabelled=r"Testing/img/img(\d{4})\.nii(\.gz)?",
+    ),
     instructions=(
         "BTCV asks for registration: join the challenge at https://www.synapse.org/Synapse:syn3193805, "
         "download RawData.zip (Files, Abdomen, RawData) and run `segkit data prepare btcv --from PATH`."

@@ -87,7 +87,13 @@ MMWHS_CT = FullSet(
     homepage="https://zmiclab.github.io/zxh/0/mmwhs/",
     layout="ct_train_NNNN_image.nii.gz and ct_train_NNNN_label.nii.gz, in one folder or in several",
     folders=("mmwhs_ct", "mmwhs", "MM-WHS", "MMWHS"),
-    find=Pairs(r"(ct_train_\d{4})_image\.nii(\.gz)?", r"\1_label.nii\2", r"\1", anywhere=True),
+    find=Pairs(
+        r"(ct_train_\d{4})_image\.nii(\.gz)?",
+        r"\1_label.nii\2",
+        r"\1",
+        anywhere=True,
+        unlabelled=r"(ct_test_\d{4})_image\.nii(\.gz)?",
+    ),
     instructions=(
         "MM-WHS asks for registration at https://zmiclab.github.io/zxh/0/mmwhs/. Download the training data "
         "and run `segkit data prepare NAME --from FOLDER` with the folder of the archives or of the unpacked "
@@ -107,7 +113,13 @@ MMWHS_MR = replace(
     description="Whole-heart MRI with the chambers, the myocardium and the great vessels.",
     layout="mr_train_NNNN_image.nii.gz and mr_train_NNNN_label.nii.gz, in one folder or in several",
     folders=("mmwhs_mr", "mmwhs", "MM-WHS", "MMWHS"),
-    find=Pairs(r"(mr_train_\d{4})_image\.nii(\.gz)?", r"\1_label.nii\2", r"\1", anywhere=True),
+    find=Pairs(
+        r"(mr_train_\d{4})_image\.nii(\.gz)?",
+        r"\1_label.nii\2",
+        r"\1",
+        anywhere=True,
+        unlabelled=r"(mr_test_\d{4})_image\.nii(\.gz)?",
+    ),
     modality="mr",
     channels=("MRI",),
     spacing_mm=(1.0, 1.0, 1.0),
@@ -176,6 +188,7 @@ RIBFRAC = FullSet(
         r"\2-label.nii.gz",
         r"\2",
         anywhere=True,
+        unlabelled=r"[^/]*test[^/]*/((?:[^/]+/)*)(RibFrac\d+)-image\.nii\.gz",
     ),
     files=tuple(
         Remote(f"ribfrac-{part}.zip", (_RIBFRAC.format(record, part),), hash=hash, unpack=True)

@@ -1,8 +1,8 @@
 """The ten tasks of the Medical Segmentation Decathlon: one layout, one reader, a table.
 
-MD5 sums are those that MONAI publishes (`monai.apps.DecathlonDataset`). Only the labelled images (`imagesTr`)
-are prepared: the labels of `imagesTs` were never published. The release does not say which images belong to
-one person, so a case is its own group.
+MD5 sums are those that MONAI publishes (`monai.apps.DecathlonDataset`). The labels of `imagesTs` were never
+published: these images are prepared on request, for training without labels. The release does not say which
+images belong to one person, so a case is its own group.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from segkit.data.dataset import CC_BY_SA_4, Remote
 from segkit.data.prepared.layout import Spacing
 from segkit.data.readers.hippocampus import DATASET as HIPPOCAMPUS
 
-FIND = Pairs(r"imagesTr/([^/.]+)\.nii(\.gz)?", r"labelsTr/\1.nii\2", r"\1")
+FIND = Pairs(
+    r"imagesTr/([^/.]+)\.nii(\.gz)?", r"labelsTr/\1.nii\2", r"\1", unlabelled=r"imagesTs/([^/.]+)\.nii(\.gz)?"
+)
 
 
 class Task(NamedTuple):

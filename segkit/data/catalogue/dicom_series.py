@@ -32,7 +32,7 @@ def find_series(root: Path, *, kind: str, series: Sequence[str], masks: str, pre
     for patient in sorted(root.glob(f"**/{kind}/[0-9]*"), key=lambda path: (len(path.name), path.name)):
         slices = [sorted((patient / one).glob("*.dcm")) for one in series]
         drawn = sorted((patient / masks).glob("*.png"))
-        if slices[0]:
+        if slices[0] and "Test_Sets" not in patient.parts:  # nobody publishes masks for these
             name = f"{prefix}_{int(patient.name):02d}"
             facts = {"slices": [len(one) for one in slices], "masks": masks}
             sources.append(Source(name, name, (*(path for one in slices for path in one), *drawn), facts))

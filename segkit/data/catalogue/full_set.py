@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from segkit.data.catalogue.pairs import Pairs
 from segkit.data.dataset import DataSet, PublicSet, Source
 from segkit.data.prepared.layout import Settings, Spacing
 from segkit.data.prepared.scan import Scan, from_case
@@ -39,6 +41,10 @@ class FullSet(PublicSet):
     def settings(self) -> Settings:
         """How its cases are prepared unless a user asks for something else."""
         return Settings(self.modality, self.spacing_mm, self.size)
+
+    def find_unlabelled(self, root: Path) -> list[Source]:
+        """Images below a folder whose labels were never published; none where the set has no such part."""
+        return self.find.without_labels(root) if isinstance(self.find, Pairs) else []
 
     @property
     def grid(self) -> str:

@@ -41,7 +41,7 @@ def read_volume(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
 
 
 def read_pair(source: Source, *, classes: dict[int, int] | None = None) -> Scan:
-    """An image and its label map, the first two paths of a source.
+    """An image and its label map, the first two paths of a source; without a second one, the image alone.
 
     Args:
         source: where they lie.
@@ -50,8 +50,12 @@ def read_pair(source: Source, *, classes: dict[int, int] | None = None) -> Scan:
     Raises:
         DataError: a file is missing or damaged, the grids differ, a label value is not known.
     """
-    image_path, label_path = source.paths[:2]
+    image_path = source.paths[0]
     image, affine = read_volume(image_path)
+    spacing = tuple(round(float(size), 6) for size in nib.affines.voxel_sizes(affine))
+    if len(source.paths) == 1:
+        return Scan(np.moveaxis(image, 3, 0), None, spacing, affine)
+    label_path = source.paths[1]
     values, label_affine = read_volume(label_path)
     shape = values.shape[:3] if values.shape[3] == 1 else values.shape
     check_grid(label_path, (shape, label_affine), image_path, (image.shape[:3], affine))
@@ -59,5 +63,4 @@ def read_pair(source: Source, *, classes: dict[int, int] | None = None) -> Scan:
         label = to_int8(values[..., 0], classes)
     except DataError as error:
         raise DataError(f"{label_path}: {error}") from error
-    spacing = tuple(round(float(size), 6) for size in nib.affines.voxel_sizes(affine))
     return Scan(np.moveaxis(image, 3, 0), label, spacing, affine)

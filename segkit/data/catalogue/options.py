@@ -23,6 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave out cases that cannot be read, list them"
     )
+    parser.add_argument(
+        "--unlabelled", action="store_true", help="prepare images without published labels as well"
+    )
     parser.add_argument("--check", action="store_true", help="verify what is prepared; change nothing")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segkit.data.dataset import Source
+from segkit.data.prepared.layout import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Pairs:
         group: template for the patient; by default the name of the case.
         anywhere: the label lies in a folder that does not follow from that of the image; it is then found by
             its name alone.
+        unlabelled: pattern for images whose labels were never published; `id` is made from its groups too.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -38,26 +40,42 @@ class Pairs:
     id: str
     group: str = ""
     anywhere: bool = False
+    unlabelled: str = ""
 
     def __call__(self, root: Path) -> list[Source]:
         """Cases below a folder, in the order of their numbers; each with the path of its label, there or
         not."""
         files = _below(root)
         by_name = {name.rsplit("/", 1)[-1]: name for name in files} if self.anywhere else {}
-        pattern = re.compile(rf"(?:(?<=/)|^){self.image}$")
         sources = []
         for name in files:
-            match = pattern.search(name)
-            if match is None:
+            match = _ends(name, self.image)
+            if match is None or (self.unlabelled and _ends(name, self.unlabelled)):
                 continue
             label = match.expand(self.label)
             label = by_name.get(label, label) if self.anywhere else name[: match.start()] + label
-            id = match.expand(self.id)
             part = match.groupdict().get("official")
             facts = {"official": OFFICIAL[part.lower()]} if part else {}
-            group = match.expand(self.group) if self.group else id
-            sources.append(Source(id, group, (root / name, root / label), facts))
+            sources.append(self._source(match, (root / name, root / label), facts))
         return sorted(sources, key=lambda source: _by_number(source.id))
+
+    def without_labels(self, root: Path) -> list[Source]:
+        """Images below a folder whose labels were never published."""
+        found = [
+            self._source(match, (root / name,), {"official": UNLABELLED})
+            for name in _below(root)
+            if self.unlabelled and (match := _ends(name, self.unlabelled))
+        ]
+        return sorted(found, key=lambda source: _by_number(source.id))
+
+    def _source(self, match: re.Match[str], paths: tuple[Path, ...], facts: dict[str, str]) -> Source:
+        id = match.expand(self.id)
+        return Source(id, match.expand(self.group) if self.group else id, paths, facts)
+
+
+def _ends(name: str, pattern: str) -> re.Match[str] | None:
+    """The end of a path, from a name on."""
+    return re.search(rf"(?:(?<=/)|^){pattern}$", name)
 
 
 OFFICIAL = {

@@ -28,6 +28,7 @@ def prepare_cases(
     jobs: int = 1,
     spacing: Spacings = None,
     skip_bad: bool = False,
+    unlabelled: bool = False,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> Path:
     """Prepare a data set of the catalogue for training at full size.
@@ -45,6 +46,7 @@ def prepare_cases(
         spacing: voxel size in mm along the RAS axes of 3-D cases, None in it keeping an axis; `"native"`
             keeps that of every file; None takes what the catalogue says.
         skip_bad: leave out cases that cannot be read, and list them in `dataset.json`.
+        unlabelled: prepare images whose labels were never published as well, for training without labels.
         say: receives lines for the user; standard error by default.
 
     Returns:
@@ -63,7 +65,8 @@ def prepare_cases(
 
     def make(found: Path) -> Path:
         told = about(entry, entry.channels, settings)
-        return build(told, entry.find(found), entry.read, folder, jobs=jobs, skip_bad=skip_bad, say=say)
+        sources = entry.find(found) + (entry.find_unlabelled(found) if unlabelled else [])
+        return build(told, sources, entry.read, folder, jobs=jobs, skip_bad=skip_bad, say=say)
 
     if root is None:
         return make(obtain(entry, say))

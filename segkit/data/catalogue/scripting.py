@@ -33,6 +33,7 @@ def run_options(name: str, options: argparse.Namespace) -> None:
         jobs=options.jobs,
         spacing=options.spacing,
         skip_bad=options.skip_bad,
+        unlabelled=options.unlabelled,
     )
     print(told(open_prepared(folder.absolute())))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,21 +146,23 @@ def _run(
     """Do the jobs; returns id → reason of those that were skipped."""
     skipped: dict[str, str] = {}
     step = max(1, len(todo) // 20)
-    for n, (job, problem) in enumerate(_outcomes(todo, jobs), 1):
-        if problem is not None:
-            if not skip_bad:
-                raise DataError(
-                    f"{problem}; nothing of this case was kept, finished cases stay: mend it, or leave it "
-                    "out with --skip-bad"
-                ) from problem
-            skipped[job.source.id] = str(problem)
-            say(f"left out {problem}")
-        if n % step == 0 or n == len(todo):
-            say(f"{name}: {n} of {len(todo)} cases done")
+    # Closed at once when a bad case ends the loop: cases that are under way are finished before we return.
+    with closing(_outcomes(todo, jobs)) as outcomes:
+        for n, (job, problem) in enumerate(outcomes, 1):
+            if problem is not None:
+                if not skip_bad:
+                    raise DataError(
+                        f"{problem}; nothing of this case was kept, finished cases stay: mend it, or leave "
+                        "it out with --skip-bad"
+                    ) from problem
+                skipped[job.source.id] = str(problem)
+                say(f"left out {problem}")
+            if n % step == 0 or n == len(todo):
+                say(f"{name}: {n} of {len(todo)} cases done")
     return skipped
 
 
-def _outcomes(todo: list[Job], jobs: int) -> Iterator[tuple[Job, BadCase | None]]:
+def _outcomes(todo: list[Job], jobs: int) -> Generator[tuple[Job, BadCase | None], None, None]:
     """Every job with what was wrong with its case, in the order in which they end."""
     if jobs == 1 or len(todo) < 2:
         for job in todo:

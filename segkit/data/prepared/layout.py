@@ -15,6 +15,8 @@ from segkit.errors import DataError
 FORMAT = 1
 """Raised when prepared folders of before can no longer be read, or would come out differently."""
 DATASET = "dataset.json"
+UNLABELLED = "unlabelled"
+"""What stands in place of a part of the split for a case whose label was never published."""
 HU_RANGE = (-1024.0, 3071.0)
 """What 12 bits of a scanner can say; HU are clipped to it. In float16 they are exact up to ±2048."""
 

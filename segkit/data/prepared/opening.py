@@ -155,6 +155,13 @@ class PreparedSet:
             if groups is None or entry["group"] in groups
         ]
 
+    def unlabelled(self) -> list[PreparedCase]:
+        """Cases without a label, which are in no part of the split.
+
+        `cases()` holds them too; a recipe that learns without labels takes them and the train part.
+        """
+        return [case for case in self.cases() if not case.has_label]
+
     def case(self, id: str) -> PreparedCase:
         """One case.
 
@@ -205,7 +212,8 @@ class PreparedSet:
         if over not in ("all", "training"):
             raise unknown_name("way to cut folds", over, ("all", "training"))
         test = () if over == "all" else self.split.test
-        groups = {entry["group"] for entry in self.content["cases"]} - set(test)
+        every = {group for part in PARTS for group in getattr(self.split, part)}
+        groups = every - set(test)
         folds = k_folds(groups, n, seed)
         if not 0 <= k < n:
             raise unknown_name("fold", str(k), map(str, range(n)))

@@ -82,6 +82,7 @@ def choose_split(name: str, official: Mapping[str, str | None]) -> Split:
         committed = load_split(name)
     except ConfigError:
         committed = None
+    official = {group: told for group, told in official.items() if told != layout.UNLABELLED}
     if committed and set(official) == {group for part in PARTS for group in getattr(committed, part)}:
         return committed
     fixed = {part: [group for group, told in official.items() if told == part] for part in PARTS[1:]}

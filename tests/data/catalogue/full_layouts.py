@@ -44,6 +44,7 @@ def write_btcv(root: Path) -> None:
     for number in (1, 2, 21):
         folder = f"RawData/Training/{{}}/{{}}{number:04d}.nii.gz"
         pair(root, folder.format("img", "img"), folder.format("label", "label"), 5)
+    save_nifti(root / "RawData/Testing/img/img0061.nii.gz", ct(61), AFFINE)
 
 
 def write_kits(root: Path) -> None:
@@ -86,6 +87,7 @@ def write_ribfrac(root: Path) -> None:
             3,
             fractures,
         )
+    save_nifti(root / "ribfrac-test-images" / "RibFrac501-image.nii.gz", ct(501), AFFINE)
 
 
 def write_isic(root: Path) -> None:

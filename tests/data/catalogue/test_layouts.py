@@ -165,10 +165,36 @@ def test_a_damaged_series_is_one_sentence(tmp_path, damage, message):
     assert not list((tmp_path / "out").glob("chaos*"))
 
 
+def test_patients_of_the_test_part_of_chaos_are_left_alone(tmp_path):
+    FULL_WRITERS["chaos_mr"](tmp_path)
+    write_series(tmp_path / "Test_Sets" / "MR" / "3" / "T2SPIR", CHAOS_GREY["mr"])
+    assert [source.id for source in CATALOGUE["chaos_mr"].find(tmp_path)] == ["chaos_mr_02", "chaos_mr_10"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("colon", ["colon_003"]),
+        ("btcv", ["btcv_0061"]),
+        ("ribfrac", ["RibFrac501"]),
+        ("mmwhs_mr", ["mr_test_2001"]),
+        ("segthor", []),
+        ("chaos_mr", []),
+    ],
+)
+def test_images_without_labels_are_prepared_on_request_and_belong_to_no_part(prepared, name, ids):
+    made = prepared(name, unlabelled=True, spacing="native")
+    assert [case.id for case in made.unlabelled()] == ids
+    parts = [case.id for part in ("train", "validation", "test") for case in made.cases(part)]
+    assert len(parts) == len(made.cases()) - len(ids) and not set(ids) & set(parts)
+    folds = [made.fold(k, 2).cases("test") for k in range(2)]
+    assert all(case.has_label for fold in folds for case in fold)
+    keys, pool = ("image",), made.unlabelled() + made.cases("train")
+    batches = PreparedBatches(pool, patch=(4, 4, 4), batch_size=2, seed=0, keys=keys)
+    assert batches[0]["image"].shape[0] == 2
+
+
 def test_images_without_labels_are_not_taken_for_cases(tmp_path):
     write_task(tmp_path, "colon")
-    assert [source.id for source in CATALOGUE["colon"].find(tmp_path)] == [
-        "colon_001",
-        "colon_002",
-        "colon_010",
-    ]
+    ids = ["colon_001", "colon_002", "colon_010"]
+    assert [source.id for source in CATALOGUE["colon"].find(tmp_path)] == ids
