@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,14 +59,14 @@ class Run:
     def geometry(self) -> Geometry:
         """Patch and strides."""
         asked, net = self.settings.training, self.settings.network
-        statistics = self.data.statistics
+        statistics, auto = self.data.statistics, asked.patch == "auto"
         found = fit_geometry(
-            statistics["shape"],
+            statistics["shape"] if auto else asked.patch,
             statistics["spacing_mm"],
-            voxels=asked.patch_voxels,
+            voxels=asked.patch_voxels if auto else math.prod(asked.patch),
             levels=len(net.channels),
         )
-        patch = found.patch if asked.patch == "auto" else tuple(asked.patch)
+        patch = found.patch if auto else tuple(asked.patch)
         strides = found.strides
         if net.strides != "auto":
             strides = tuple((s,) * len(patch) if isinstance(s, int) else tuple(s) for s in net.strides)

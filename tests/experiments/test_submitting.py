@@ -13,7 +13,7 @@ from segkit.experiments import read_records, run_plan, submitting
 from segkit.experiments.submitting import cluster_engine, submit_runs
 from tests.experiments.tiny import PLAN
 
-LOCAL = {"cluster": "local", "timeout_min": 10}
+LOCAL = {"cluster": "local", "timeout_min": 14}
 
 
 def square(shared, job):
@@ -31,8 +31,8 @@ def seen_at_once(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_results_come_from_other_processes(tmp_path):
-    found = list(submit_runs(square, 7, [1, 2, 3], processes=2, folder=tmp_path, cluster="local"))
-    assert sorted(value for value, _ in found) == [1, 4, 9]
+    found = list(cluster_engine(tmp_path, LOCAL)(square, 7, [1, 2], processes=2))
+    assert sorted(value for value, _ in found) == [1, 4]
     assert os.getpid() not in {process for _, process in found}
 
 
@@ -42,7 +42,7 @@ def test_a_job_that_fails_is_named_in_one_sentence(tmp_path):
     with pytest.raises(
         SegkitError, match=r"of the cluster failed .*case 2 is damaged.*: what is finished is kept"
     ):
-        list(submit_runs(square, 2, [2], processes=1, folder=tmp_path, cluster="local"))
+        list(cluster_engine(tmp_path, LOCAL)(square, 2, [2], processes=1))
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def start(command, **more):
     )  # fmt: skip
 
 
-def finish(process, seconds=600):
+def finish(process, seconds=850):
     """Its exit status, output and errors."""
     out, error = process.communicate(timeout=seconds)
     return process.returncode, out, error

@@ -17,6 +17,9 @@ FIVE = [
     *SMALL,
     "training.iterations=5",
     "training.batch_size=4",
+    # AdamW divides the first gradients by their own size, and what was rounded differently becomes visible.
+    "training.optimizer=sgd",
+    "training.momentum=0.9",
     # A turned patch has corners that nobody labelled. The mean over labelled voxels of a process is then not
     # that of the batch, and the mean of the processes' means is another, if hardly so.
     "augmentation.spatial=0.0",
@@ -53,7 +56,7 @@ def test_two_processes_equal_one(alone, volumes, tmp_path, launcher):
     out, _ = done(start([*command, *words(volumes, folder, FIVE, "--devices", "2", "--logger", "none")]))
     assert out.count("supervised at scale toy") == 1
     assert json.loads((folder / "run.json").read_text())["trainings"]["supervised"]["processes"] == 2
-    assert losses(folder) == pytest.approx(losses(alone), abs=1e-5)
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
 
 
 def test_two_machines_equal_one(alone, volumes, tmp_path):
@@ -65,7 +68,7 @@ def test_two_machines_equal_one(alone, volumes, tmp_path):
     nodes = [start(command), start(command)]
     for node in nodes:
         done(node)
-    assert losses(folder) == pytest.approx(losses(alone), abs=1e-5)
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
 
 
 def test_machines_that_are_named_by_their_rank(alone, volumes, tmp_path):
@@ -76,7 +79,7 @@ def test_machines_that_are_named_by_their_rank(alone, volumes, tmp_path):
     nodes = [start(command, MASTER_ADDR="127.0.0.1", MASTER_PORT=port, NODE_RANK=rank) for rank in range(2)]
     for node in nodes:
         done(node)
-    assert losses(folder) == pytest.approx(losses(alone), abs=1e-5)
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
     assert len(json.loads((folder / "test" / "results.json").read_text())["cases"]) == 2
 
 
