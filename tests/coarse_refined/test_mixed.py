@@ -5,6 +5,7 @@ import torch
 
 from segkit.coarse_refined import CoarseRefinedConsistency, MixedCoarseRefined, RampUp, StrongView
 from segkit.coarse_refined.baselines import CopyPaste
+from segkit.errors import DataError
 from tests.coarse_refined.methods import pair, ranked, state
 from tests.coarse_refined.shapes import two_streams
 
@@ -24,11 +25,12 @@ def two(**options):
     return method, plain
 
 
-def test_the_whole_strong_view_follows_the_refined_output_of_the_average():
-    method, _ = two(view=STILL)
+@pytest.mark.parametrize("own", [False, True])
+def test_the_whole_strong_view_follows_the_refined_output_of_a_teacher(own):
+    method, _ = two(view=STILL, own=own)
     batch = two_streams()
     terms = method.step(batch, state())
-    target = method.teacher.module.outputs(batch["unlabelled_image"]).refined
+    target = (method.net if own else method.teacher.module).outputs(batch["unlabelled_image"]).refined
     out = method.net.outputs(batch["unlabelled_image"])
     loss = CoarseRefinedConsistency()
     wanted = (loss(out.coarse, target) + loss(out.refined, target)) / 2
@@ -50,6 +52,17 @@ def test_both_outputs_learn_and_the_average_does_not():
     method.step(two_streams(), state())["total"].backward()
     assert all(max(p.grad.abs().max() for p in each.parameters()) > 0 for each in method.net.unet.decoders)
     assert all(p.grad is None for p in method.teacher.parameters())
+
+
+def test_with_labelled_images_pasted_alone_unlabelled_ones_enter_through_consistency():
+    method, _ = two(unlabelled=False)
+    batch = two_streams()
+    terms = method.step(batch, state())
+    assert terms["unlabelled"] == 0 and terms["consistency"] > 0
+    other = {**batch, "unlabelled_image": -batch["unlabelled_image"]}
+    assert method.step(other, state())["consistency"] != terms["consistency"]
+    with pytest.raises(DataError, match="unlabelled_image"):
+        method.step({key: batch[key] for key in ("image", "label")}, state())
 
 
 def test_ranked_losses_are_those_of_copy_paste():

@@ -206,6 +206,15 @@ SEARCH: dict[str, Arm] = {
 }
 """One change at a time to "CRII-Net", which is A (residual refiner), C0 (detached target) and R1 (lists)."""
 
+LABELLED_MIXED: dict[str, dict[str, Any]] = {
+    "own 0.1": {"own": True, "weight": 0.1},
+    "own 1": {"own": True, "weight": 1.0},
+    "average 1": {"weight": 1.0},
+    "own 1 + ranked": {"own": True, "weight": 1.0, "losses": BOTH},
+    "average 1 + ranked": {"weight": 1.0, "losses": BOTH},
+}
+"""Who gives the target (the net itself or its moving average), its weight, and whether pixels are ranked."""
+
 SEARCH_MIXED: dict[str, Arm] = {
     "mixing": ARMS["mixing"],
     "mixing + CRII-Net": ARMS["mixing + CRII-Net"],
@@ -225,6 +234,16 @@ SEARCH_MIXED: dict[str, Arm] = {
             f"coarse-refined consistency on whole images besides; weight {weight:g}", "mixed", weight=weight
         )
         for weight in (0.1, 1.0)
+    },
+    "labelled mixing": ARMS["labelled mixing"],
+    **{
+        f"labelled mixing + {name}": arm(
+            f"labelled images pasted alone, coarse-refined consistency on whole unlabelled images; {name}",
+            "mixed",
+            unlabelled=False,
+            **options,
+        )
+        for name, options in LABELLED_MIXED.items()
     },
 }
 """The same of "mixing + CRII-Net", fewer changes."""
