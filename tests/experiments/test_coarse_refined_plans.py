@@ -17,7 +17,9 @@ from segkit.experiments.plans import _coarse_refined as arms
 from segkit.experiments.plans import _coarse_refined_data as data
 from segkit.experiments.plans import _coarse_refined_watch as watch
 from segkit.experiments.plans import find_plan, plan_names
-from segkit.experiments.plans.coarse_refined import ARMS, CHOICES, CLASSICAL, PLANS, SEARCH, SEARCH_MIXED
+from segkit.experiments.plans._coarse_refined_arms import ARMS, CLASSICAL
+from segkit.experiments.plans._coarse_refined_search import CHOICES, SEARCH, SEARCH_MIXED
+from segkit.experiments.plans.coarse_refined import PLANS
 from segkit.train import State, Supervised
 
 TABLES = [plan for plan in PLANS.values() if plan.part == "test"]
