@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -100,7 +101,9 @@ def _result(job: Any) -> Any:
     error = job.exception()
     if error is None:
         return job.result()
-    last = (str(error).strip().splitlines() or ["nothing was said"])[-1]
+    # submitit's message holds the traceback of the job, with words of its own behind it.
+    told = [line for line in str(error).splitlines() if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    last = told[-1] if told else "it ended without a result: out of time or memory, most often"
     raise SegkitError(
         f"job {job.job_id} of the cluster failed ({last}): what is finished is kept; look at "
         f"{job.paths.stderr}, then start again"
