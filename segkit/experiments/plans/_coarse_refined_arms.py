@@ -17,6 +17,9 @@ def arm(words: str, form: str, **options: Any) -> Arm:
 
 BOTH, INTRA, INTER = ({"which": which, "weight": 0.1} for which in ("both", "intra", "inter"))
 
+PASTED: dict[str, Any] = {"unlabelled": False, "own": True, "weight": 1.0}
+"""Unlabelled images are not pasted; the net's own refined output is the target of both outputs."""
+
 ARMS: dict[str, Arm] = {
     "supervised": arm("labelled images alone", "supervised"),
     "supervised 8": Arm(
@@ -41,6 +44,12 @@ ARMS: dict[str, Arm] = {
     "mixing + head + intra": arm("and the intra-patch ranked loss", "mixing", losses=INTRA),
     "mixing + head + inter": arm("and the inter-patch ranked loss", "mixing", losses=INTER),
     "mixing + CRII-Net": arm("mixing, refined output, both ranked losses", "mixing", losses=BOTH),
+    "labelled mixing + consistency": arm(
+        "labelled slices pasted into labelled ones, consistency on whole unlabelled ones",
+        "mixed",
+        **PASTED,
+    ),
+    "labelled mixing + CRII-Net": arm("and both ranked losses", "mixed", losses=BOTH, **PASTED),
     "CRII-Net": arm("coarse-refined consistency, both ranked losses", "coarse-refined", losses=BOTH),
     "consistency same view": arm("coarse follows refined, one view", "coarse-refined", strong=False),
     "consistency weak/strong": arm("both follow the refined output of the weak view", "coarse-refined"),

@@ -68,9 +68,7 @@ SEARCH: dict[str, Arm] = {
 
 LABELLED_MIXED: dict[str, dict[str, Any]] = {
     "own 0.1": {"own": True, "weight": 0.1},
-    "own 1": {"own": True, "weight": 1.0},
     "average 1": {"weight": 1.0},
-    "own 1 + ranked": {"own": True, "weight": 1.0, "losses": BOTH},
     "average 1 + ranked": {"weight": 1.0, "losses": BOTH},
 }
 """Who gives the target (the net itself or its moving average), its weight, and whether pixels are ranked."""
@@ -95,7 +93,10 @@ SEARCH_MIXED: dict[str, Arm] = {
         )
         for weight in (0.1, 1.0)
     },
-    "labelled mixing": ARMS["labelled mixing"],
+    **{
+        name: ARMS[name]
+        for name in ("labelled mixing", "labelled mixing + consistency", "labelled mixing + CRII-Net")
+    },
     **{
         f"labelled mixing + {name}": arm(
             f"labelled images pasted alone, coarse-refined consistency on whole unlabelled images; {name}",

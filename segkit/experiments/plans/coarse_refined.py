@@ -58,6 +58,7 @@ CORE = (
     "labelled mixing",
     "mixing",
     "mixing + CRII-Net",
+    "labelled mixing + CRII-Net",
     "CRII-Net",
 )
 """What is asked beyond the main table."""
@@ -68,7 +69,16 @@ ON_HEADS = (*CORE, "zero weight", "entropy", "mixing + head", "consistency weak/
 HEADS = (3, 6, 14)
 """Labelled examinations of 142: 2, 4 and 10 %."""
 
-FEW = ("supervised", "mean teacher", "CPS", "labelled mixing", "mixing", "mixing + CRII-Net", "CRII-Net")
+FEW = (
+    "supervised",
+    "mean teacher",
+    "CPS",
+    "labelled mixing",
+    "mixing",
+    "mixing + CRII-Net",
+    "labelled mixing + CRII-Net",
+    "CRII-Net",
+)
 """What is asked with other numbers of labels and of updates."""
 
 TRIAL: dict[str, Any] = {
