@@ -13,4 +13,9 @@ NumPy and unchanged in what it needs here since 2007; any language reads it; a p
 memory without decompression and without a further dependency; and what was read once stays in the page cache
 of the operating system, shared by all processes. The price is disk space: two bytes per voxel and one for the
 label.
+
+Measured once with the operations of `segkit bench prepared`, on two shared cores, files in the page cache,
+medians of nine interleaved repeats: a patch of 128 × 128 × 96 out of 384 × 384 × 256 voxels took 1 ms; 35 ms
+from Zarr 3.1 in uncompressed chunks of 64, 225 ms from its zstd, 285 ms from HDF5 with gzip, and 97 ms by
+reading the whole volume.
 """
