@@ -20,9 +20,10 @@ def test_unlabelled_labels_never_enter_a_batch(cases):
     assert batch["unlabelled_image"].shape == (2, 1, 16, 16, 16)
 
 
-def test_the_streams_have_orders_of_their_own():
+@pytest.mark.parametrize("patch", [None, (180, 270)])
+def test_the_streams_have_orders_of_their_own(patch):
     cases = phantoms("ultrasound", 3)
-    batches = semi_supervised_batches(cases, cases, batch_size=(1, 1), seed=0)
+    batches = semi_supervised_batches(cases, cases, batch_size=(1, 1), seed=0, patch=patch)
     pairs = [(batches[i]["image"] == batches[i]["unlabelled_image"]).all().item() for i in range(6)]
     assert not all(pairs)
 

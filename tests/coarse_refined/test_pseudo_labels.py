@@ -14,6 +14,10 @@ def test_labels_are_the_most_probable_class_where_it_is_sure():
     assert pseudo_labels(p.log()[None], kappa=0.95).tolist() == [[0, -1, 1]]
 
 
+def test_exactly_sure_enough_is_sure():
+    assert pseudo_labels(torch.zeros(1, 2, 1), kappa=0.5).tolist() == [[0]]
+
+
 def test_it_is_the_supervised_loss_with_those_labels():
     logits, target = (torch.randn(2, 3, 5, 5, requires_grad=True) for _ in range(2))
     value = PseudoLabelLoss(0.5)(logits, target)

@@ -10,6 +10,10 @@ from tests.coarse_refined.methods import state, unet
 from tests.coarse_refined.shapes import two_streams
 
 
+def test_its_term_is_nothing():
+    assert ZeroWeight(unet()).step(two_streams(), state())["unlabelled"] == 0
+
+
 def gradient(make, norm):
     seed_everything(0)
     method = make(unet(norm=norm))

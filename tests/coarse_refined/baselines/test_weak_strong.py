@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from segkit.coarse_refined import CoarseRefinedConsistency, PseudoLabelLoss, StrongView
-from segkit.coarse_refined.baselines import WeakToStrong
+from segkit.coarse_refined.baselines import WeakToStrong, weak_strong
 from segkit.errors import ConfigError
 from tests.coarse_refined.baselines.tables import Table, batch
 from tests.coarse_refined.methods import state, unet
@@ -58,6 +58,24 @@ def test_dropped_features_change_the_output_and_add_their_share():
     strong = PseudoLabelLoss(0.5)(method.net(method.view(given["unlabelled_image"], draw)), plain)
     perturbed = PseudoLabelLoss(0.5)(method._without_features(weak, draw), plain)
     torch.testing.assert_close(whole, (strong + perturbed) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_half_of_the_channels_go_and_the_others_double(monkeypatch):
+    method, seen = WeakToStrong(unet()), []
+    whole = weak_strong.Encoder(method.net)
+    images = torch.randn(32, 1, 8, 8)
+
+    class Watching(weak_strong.Decoder):
+        def forward(self, levels, size):
+            seen.extend(levels)
+            return super().forward(levels, size)
+
+    monkeypatch.setattr(weak_strong, "Decoder", Watching)
+    method._without_features(images, state().generator)
+    for before, after in zip(whole(images), seen, strict=True):
+        dropped = (after == 0).flatten(2).all(2)
+        assert 0.3 < dropped.float().mean() < 0.7
+        torch.testing.assert_close(after, torch.where(dropped[..., None, None], 0.0, 2 * before))
 
 
 def test_bad_options():
