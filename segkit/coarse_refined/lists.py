@@ -235,7 +235,7 @@ class _List:
             active = excess.sign()
             weight = (excess - top).mul_(self.temperature).exp_().mul_(active)
             count = active.sum(-1)
-            total, value = weight.sum(-1), (weight * excess).sum(-1)
+            total, value = weight.sum(-1), excess.mul_(weight).sum(-1)
         else:
             weight = excess.sign()
             total = count = weight.sum(-1)
