@@ -117,13 +117,13 @@ def _stage(folder: Path, name: str, device: torch.device | str) -> Stage:
     network, checkpoint = load_network(folder)
     config: dict[str, Any] = checkpoint.config
     steps, spacing = config.get("preprocess", ()), config.get("spacing_mm")
-    for step in steps:
-        to = step.get("kwargs", {}).get("spacing_mm") if step.get("name") == "resample" else None
-        if to is not None and spacing is not None and not _same(to, spacing):
-            raise CheckpointError(
-                f"{name} in {folder} was trained at {as_mm(spacing)}, but its images are resampled to "
-                f"{as_mm(to)}: train it on the grid that it will see"
-            )
+    grids = [step.get("kwargs", {}).get("spacing_mm") for step in steps if step.get("name") == "resample"]
+    # Images may be brought to a common grid first: what counts is the one on which they end.
+    if grids and grids[-1] is not None and spacing is not None and not _same(grids[-1], spacing):
+        raise CheckpointError(
+            f"{name} in {folder} was trained at {as_mm(spacing)}, but its images are resampled to "
+            f"{as_mm(grids[-1])}: train it on the grid that it will see"
+        )
     patch = config.get("patch") if name == "stage 1" else None
     options = {"device": device, **({"patch": tuple(patch)} if patch else {})}
     spacing = None if spacing is None else tuple(float(step) for step in spacing)

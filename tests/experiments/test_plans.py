@@ -44,7 +44,7 @@ def test_every_plan_can_go_to_other_processes_and_keeps_its_fingerprint(name):
     assert [again.fingerprint(arm) for arm in plan.arms] == [plan.fingerprint(arm) for arm in plan.arms]
     assert len({plan.fingerprint(arm) for arm in plan.arms}) == len(plan.arms)
     assert plan.question.endswith(("?", "."))
-    validating = plan.experiment.split("_")[0] in ("choices", "forms", "weights")
+    validating = plan.experiment.split("_")[0] in ("choices", "forms", "weights", "search")
     validating |= plan.experiment == "vit_rates"
     assert (plan.part == "test") != validating
 

@@ -55,7 +55,8 @@ def test_few_labelled_patients_are_nested(volumes):
         few_labelled(data, 0.0, draw=0)
 
 
-def test_phantoms_are_prepared_once(cache, capsys):
+def test_phantoms_are_prepared_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEGKIT_CACHE", str(tmp_path))
     asked = Section({"name": "hippocampus", "phantoms": True, "fold": None, "folds": 5})
     first = find_prepared(asked)
     assert "12 of 12 cases done" in capsys.readouterr().err

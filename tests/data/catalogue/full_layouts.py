@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import locale
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +110,16 @@ def write_isic(root: Path) -> None:
 CHAOS_GREY = {"ct": (0, 255), "mr": (0, 63, 126, 189, 252)}
 
 
+@contextmanager
+def same_locale() -> Iterator[None]:
+    """The DICOM writer sets the locale of the whole process to "C": text would be read as ASCII after it."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+
+
 def write_series(folder: Path, grey: tuple[int, ...], n: int = 5, *, hu: float = 0.0) -> None:
     """DICOM slices whose names run against their positions, and a mask per name."""
     import SimpleITK as sitk
@@ -133,7 +146,8 @@ def write_series(folder: Path, grey: tuple[int, ...], n: int = 5, *, hu: float =
         }.items():
             image.SetMetaData(tag, value)
         writer.SetFileName(str(dicom / f"IMG-{k:04d}.dcm"))
-        writer.Execute(image)
+        with same_locale():
+            writer.Execute(image)
         mask = np.zeros((8, 10), dtype=np.uint8)
         mask[2, 3] = grey[1 + k % (len(grey) - 1)]
         Image.fromarray(mask).save(ground / f"IMG-{k:04d}.png")
