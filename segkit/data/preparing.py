@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from filelock import FileLock
 
 from segkit.data.archive import is_archive, unpack
 from segkit.data.dataset import DataSet
 from segkit.data.download import fetch, record_hashes
-from segkit.data.files import writing
+from segkit.data.files import alone, working_folder, writing
 from segkit.data.locations import cache_folder, locate, root_below
 from segkit.data.manifest import check_sums, write_sums
 from segkit.data.reading import read_all
@@ -51,10 +48,10 @@ def prepare(name: str, source: str | Path | None = None, *, say: Callable[[str],
         return found
     cache = cache_folder()
     home, downloads = cache / name, cache / "downloads" / name
-    with _alone(cache, name):
+    with alone(cache / name):
         if source is None and dataset.find(home):  # another process was faster
             return home
-        with _stage(cache / f".{name}.part") as stage:
+        with working_folder(cache / f".{name}.part") as stage:
             paths = []
             if source is None:
                 paths = fetch(dataset, downloads, say)
@@ -106,31 +103,6 @@ def script(name: str, arguments: Sequence[str] | None = None) -> int:
         _to_stderr(f"error: {error}")
         return 1
     return 0
-
-
-@contextmanager
-def _alone(cache: Path, name: str) -> Iterator[None]:
-    """Hold the lock of one data set; the system releases it if the process dies."""
-    with writing(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache / f".{name}.lock")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _stage(folder: Path) -> Iterator[Path]:
-    """A working folder that is gone afterwards; what a killed process left is cleared first."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        with writing(folder):
-            folder.mkdir(parents=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _gather(dataset: DataSet, paths: list[Path], raw: Path) -> Path:

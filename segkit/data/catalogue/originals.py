@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from segkit.data.archive import is_archive, unpack
 from segkit.data.catalogue.full_set import FullSet
 from segkit.data.download import fetch, record_hashes
-from segkit.data.files import writing
+from segkit.data.files import alone, working_folder, writing
 from segkit.data.locations import cache_folder, data_folder, locate, root_below
 from segkit.data.preparing import prepare
 from segkit.data.registry import DATASETS
@@ -54,11 +52,11 @@ def obtain(entry: FullSet, say: Callable[[str], None]) -> Path:
     if entry.name in DATASETS and entry.files == DATASETS[entry.name].files:
         return prepare(entry.name, say=say)
     home, downloads = originals_folder(entry), cache_folder() / "downloads" / entry.name
-    with _alone(home):
+    with alone(home):
         if home.is_dir() and entry.find(home):  # another process was faster
             return home
         paths = fetch(entry, downloads, say)
-        with _stage(home) as stage:
+        with working_folder(_beside(home)) as stage:
             ready = downloads  # loose files are as their source lays them out
             for file, path in zip(entry.files, paths, strict=True):
                 if file.unpack:
@@ -99,7 +97,7 @@ def opened(entry: FullSet, given: Path, beside: Path) -> Iterator[Path]:
         raise DataError(
             f"{given} is neither a folder nor a zip or tar archive: give one of these with --from"
         )
-    with _alone(beside), _stage(beside) as stage:
+    with alone(beside), working_folder(_beside(beside)) as stage:
         for archive in archives:
             unpack(archive, stage / archive.name.split(".")[0])
         found = _below(entry, stage)
@@ -120,26 +118,5 @@ def _below(entry: FullSet, folder: Path) -> Path | None:
     return None
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with writing(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.parent / f".{folder.name}.lock")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _stage(folder: Path) -> Iterator[Path]:
-    """A working folder beside another one; gone afterwards, as is what a killed process left."""
-    stage = folder.with_name(f".{folder.name}.originals")
-    shutil.rmtree(stage, ignore_errors=True)
-    try:
-        with writing(stage):
-            stage.mkdir(parents=True)
-        yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.originals")
