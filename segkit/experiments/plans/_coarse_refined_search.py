@@ -8,9 +8,9 @@ from segkit.experiments.plan import Arm
 from segkit.experiments.plans._coarse_refined_arms import ARMS, BOTH, arm, changed, reranked
 
 WEIGHTS: dict[str, tuple[float, ...]] = {
-    "mean teacher": (0.1, 1.0),
-    "UA-MT": (0.1, 1.0),
-    "CPS": (0.1, 1.0),
+    "mean teacher": (0.1, 1.0, 10.0),
+    "UA-MT": (0.1, 1.0, 10.0),
+    "CPS": (0.1, 1.0, 10.0),
     "URPC": (0.01, 0.1, 1.0),
     "MC-Net+": (0.01, 0.1, 1.0),
     "entropy": (0.1, 1.0),
@@ -19,7 +19,8 @@ WEIGHTS: dict[str, tuple[float, ...]] = {
     "CRII-Net": (0.1, 1.0),
 }
 """Of the unlabelled term, two for every method: the one of public code, and ten times as much (for "weak to
-strong", whose own is 1, a tenth); a third for the two with which both were worse than no term at all."""
+strong", whose own is 1, a tenth). A third where the better of two was at an end of which more is to be asked:
+a hundred times for the three that gained from ten, a tenth for the two that fell below no term at all."""
 
 RATE = 1e-2
 """A learning rate besides 3e-3, tried with three arms; all arms then take one."""
