@@ -50,9 +50,15 @@ ARMS: dict[str, Arm] = {
         **PASTED,
     ),
     "labelled mixing + CRII-Net": arm("and both ranked losses", "mixed", losses=BOTH, **PASTED),
-    "CRII-Net": arm("coarse-refined consistency, both ranked losses", "coarse-refined", losses=BOTH),
-    "consistency same view": arm("coarse follows refined, one view", "coarse-refined", strong=False),
-    "consistency weak/strong": arm("both follow the refined output of the weak view", "coarse-refined"),
+    "CRII-Net": arm(
+        "coarse-refined consistency, both ranked losses", "coarse-refined", weight=1.0, losses=BOTH
+    ),
+    "consistency same view": arm(
+        "coarse follows refined, one view", "coarse-refined", weight=1.0, strong=False
+    ),
+    "consistency weak/strong": arm(
+        "both follow the refined output of the weak view", "coarse-refined", weight=1.0
+    ),
     "ranked only": arm(
         "both ranked losses, nothing of unlabelled images", "coarse-refined", weight=0.0, losses=BOTH
     ),

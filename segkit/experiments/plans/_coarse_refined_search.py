@@ -16,11 +16,11 @@ WEIGHTS: dict[str, tuple[float, ...]] = {
     "entropy": (0.1, 1.0),
     "weak to strong": (0.1, 1.0),
     "mean teacher strong": (0.1, 1.0),
-    "CRII-Net": (0.1, 1.0),
+    "CRII-Net": (0.1, 1.0, 10.0),
 }
 """Of the unlabelled term, two for every method: the one of public code, and ten times as much (for "weak to
 strong", whose own is 1, a tenth). A third where the better of two was at an end of which more is to be asked:
-a hundred times for the three that gained from ten, a tenth for the two that fell below no term at all."""
+a hundred times for the four that gained from ten, a tenth for the two that fell below no term at all."""
 
 RATE = 1e-2
 """A learning rate besides 3e-3, tried with three arms; all arms then take one."""
