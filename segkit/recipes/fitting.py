@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from torch.optim import SGD, AdamW, Optimizer
 
 from segkit.data import Batches, Prefetch
 from segkit.errors import ConfigError, unknown_name
+from segkit.experiments.memory import peak_memory
 from segkit.recipes.measuring import Segmenter, mean_dice, windowed
 from segkit.recipes.probing import TimedBatches, probe, record_of
 from segkit.recipes.ranks import say, warn
@@ -89,8 +91,8 @@ def fit(
     def validate(method: Method) -> Mapping[str, float]:
         return mean_dice((see or windows)(method), seen)
 
-    before = trainer.run.start
-    with timed.batches:
+    before, started = trainer.run.start, process_time()
+    with timed.batches, peak_memory(str(trainer.fabric.device)) as peak:
         history = trainer.fit(timed, validate=validate if seen else None)
     for logger in trainer.fabric.loggers:
         logger.finalize("success")
@@ -100,7 +102,11 @@ def fit(
         f"{phase or run.settings.recipe}: {len(history)} updates, {history.seconds:.1f} s"
         + (f", of which {waited:.1%} waiting for data" if waited is not None else "")
     )
-    add_training(run.folder, phase or run.settings.recipe, trainer, waited=waited)
+    cost = {
+        "cpu_seconds": None if before else round(process_time() - started, 3),
+        "memory_mb": peak.total_mb,
+    }
+    add_training(run.folder, phase or run.settings.recipe, trainer, waited=waited, cost=cost)
     return trainer.predictor
 
 

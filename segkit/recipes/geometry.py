@@ -12,6 +12,10 @@ SMALLEST = 4
 """A level is not halved to fewer voxels than this, as in nnU-Net [isensee2021nnunet]."""
 
 
+THICK = 4.0
+"""How many pixels a slice is taken to be thick where a set has lost its spacing."""
+
+
 class Geometry(NamedTuple):
     """What the grid of the images decides.
 
@@ -36,7 +40,7 @@ def fit_geometry(
 
     Args:
         shape: of a typical image.
-        spacing: size of its voxels in any unit; None for cubes.
+        spacing: size of its voxels in any unit; None takes `likely_spacing`.
         voxels: how many a patch should have.
         levels: most levels of the network.
 
@@ -51,7 +55,7 @@ def fit_geometry(
         raise ConfigError(
             f"a patch needs an image, voxels and levels, got {tuple(shape)}, {voxels}, {levels}"
         )
-    step = tuple(spacing) if spacing is not None else (1.0,) * len(shape)
+    step = tuple(spacing) if spacing is not None else likely_spacing(shape)
 
     def sides(length: float) -> list[float]:
         return [max(1.0, min(float(n), length / s)) for n, s in zip(shape, step, strict=True)]
@@ -80,3 +84,20 @@ def fit_geometry(
         for n, t, whole in zip(size, total, shape, strict=True)
     )
     return Geometry(patch, tuple(strides))
+
+
+def likely_spacing(shape: Sequence[float]) -> tuple[float, ...]:
+    """Relative voxel size of an image that has lost its spacing.
+
+    An axis with less than a quarter of the voxels of the longest one is taken for a stack of slices, each
+    `THICK` times as thick as a pixel is wide: halving it at once, or turning it like the others, would mix
+    slices that lie far apart.
+
+    Args:
+        shape: of a typical image.
+
+    Example:
+        >>> likely_spacing((256, 216, 9)), likely_spacing((40, 56, 40))
+        ((1.0, 1.0, 4.0), (1.0, 1.0, 1.0))
+    """
+    return tuple(THICK if 4 * n < max(shape) else 1.0 for n in shape)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     return found
 
 
-def add_training(folder: Path, phase: str, trainer: Trainer, *, waited: float | None) -> None:
+def add_training(
+    folder: Path, phase: str, trainer: Trainer, *, waited: float | None, cost: Mapping[str, float | None]
+) -> None:
     """Add what is known of a finished training.
 
     Args:
@@ -75,6 +78,7 @@ def add_training(folder: Path, phase: str, trainer: Trainer, *, waited: float | 
         trainer: which has done it.
         waited: share of the time of the updates in which they waited for data; None where it is not known,
             since the run was resumed.
+        cost: `cpu_seconds` and `memory_mb` of the first process; None where they are not known.
     """
     if not is_first():
         return
@@ -85,6 +89,7 @@ def add_training(folder: Path, phase: str, trainer: Trainer, *, waited: float | 
         "parameters": sum(p.numel() for p in trainer.method.parameters() if p.requires_grad),
         "seconds": round(trainer.history.seconds, 3),
         "wait_share": waited,
+        **cost,
         "processes": trainer.fabric.world_size,
         "device": trainer.fabric.device.type,
         "machine": describe_machine(device),

@@ -13,7 +13,7 @@ from torch import nn
 
 from segkit.data import BatchAugment, Batches, PreparedBatches, PreparedCase, PreparedSet, SeededBatches
 from segkit.recipes.fitting import Machine, fit
-from segkit.recipes.geometry import Geometry, fit_geometry
+from segkit.recipes.geometry import Geometry, fit_geometry, likely_spacing
 from segkit.recipes.material import find_prepared
 from segkit.recipes.measuring import Segmenter
 from segkit.recipes.ranks import say
@@ -62,7 +62,7 @@ class Run:
         statistics, auto = self.data.statistics, asked.patch == "auto"
         found = fit_geometry(
             statistics["shape"] if auto else asked.patch,
-            statistics["spacing_mm"],
+            statistics["spacing_mm"] or likely_spacing(statistics["shape"]),
             voxels=asked.patch_voxels if auto else math.prod(asked.patch),
             levels=len(net.channels),
         )
@@ -142,10 +142,11 @@ class Run:
     @cached_property
     def augment(self) -> BatchAugment:
         """Augmentation on the device; what comes out has the size of the patch."""
+        statistics = self.data.statistics
         return BatchAugment(
             self.geometry.patch,
             **{**self.settings.augmentation, "flip_axes": self.flip_axes},
-            spacing=self.data.statistics["spacing_mm"],
+            spacing=statistics["spacing_mm"] or likely_spacing(statistics["shape"]),
         )
 
     def fit(

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from segkit.data import PreparedCase, PreparedSet, write_mask
@@ -139,7 +139,7 @@ def _test_one(shared: tuple[str, str, str, str], id: str) -> dict[str, Any]:
     """Segment one case, write its mask, and then its record."""
     folder, part, stamp, accelerator = shared
     data, segment = _tools(folder, stamp, accelerator)
-    prepared, home, start = data.case(id), Path(folder) / part, perf_counter()
+    prepared, home, start = data.case(id), Path(folder) / part, (perf_counter(), process_time())
     case, native = prepared.load(), prepared.native()
     labels = to_grid(segment(case), case, native).argmax(0)
     found = measured(labels, native, metrics=METRICS)
@@ -148,7 +148,8 @@ def _test_one(shared: tuple[str, str, str, str], id: str) -> dict[str, Any]:
         "id": id,
         "group": prepared.group,
         "stamp": stamp,
-        "seconds": round(perf_counter() - start, 3),
+        "seconds": round(perf_counter() - start[0], 3),
+        "cpu_seconds": round(process_time() - start[1], 3),
         "metrics": {s: {m: plain(asdict(v)) for m, v in each.items()} for s, each in found.items()},
     }
     write_json(_record_path(home, id), record)
