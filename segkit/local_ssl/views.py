@@ -75,8 +75,8 @@ class ViewBatches(RowBatches):
         air_below: as in `make_views`.
 
     Raises:
-        DataError: no cases; cases that differ in channels or have other axes than the views; a case smaller
-            than a view, where `boxes` may not pad.
+        DataError: no cases; cases that differ in channels or have other axes than the views; a case with an
+            intensity that is not finite; a case smaller than a view, where `boxes` may not pad.
         ConfigError: a number outside its range.
 
     Example:
@@ -110,6 +110,11 @@ class ViewBatches(RowBatches):
                 raise DataError(
                     f"{case.id} has {len(case.image)} channels and {cases[0].id} has {len(cases[0].image)}: "
                     "views of one batch need the same"
+                )
+            if not bool(case.image.isfinite().all()):
+                raise DataError(
+                    f"the image of {case.id} holds NaN or infinite intensities, which would spoil every "
+                    "weight: mend it, or leave it out"
                 )
             boxes.draw(case.shape, np.random.default_rng(0))  # complains of what does not fit
         self.images = [case.image for case in cases]

@@ -13,11 +13,20 @@ from segkit.local_ssl import (
     local_info_nce,
     nt_xent,
     pixel_consistency,
+    restoration_error,
     vicreg_terms,
 )
 from tests.losses.test_docstrings import BIBLIOGRAPHY, SECTIONS, sections
 
-LOSSES = [dense_contrast, local_consistency, local_info_nce, nt_xent, pixel_consistency, vicreg_terms]
+LOSSES = [
+    dense_contrast,
+    local_consistency,
+    local_info_nce,
+    nt_xent,
+    pixel_consistency,
+    restoration_error,
+    vicreg_terms,
+]
 
 
 @pytest.mark.parametrize("function", LOSSES, ids=lambda each: each.__name__)

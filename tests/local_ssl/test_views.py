@@ -118,3 +118,11 @@ def test_what_cannot_be_is_refused():
         ViewBatches([case(), case(channels=2, name="b")], boxes, batch_size=1, seed=0)
     with pytest.raises(DataError, match="cannot be cut"):
         ViewBatches(cases(), TwoBoxes((6, 6)), batch_size=1, seed=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_intensities_that_are_no_numbers_are_refused(value):
+    spoilt = case(name="b")
+    spoilt.image[0, 1, 2, 3] = value
+    with pytest.raises(DataError, match="the image of b holds NaN or infinite intensities"):
+        ViewBatches([case(), spoilt], TwoBoxes((6, 6, 6)), batch_size=1, seed=0)
