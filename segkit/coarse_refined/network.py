@@ -144,6 +144,12 @@ class CoarseRefinedNet(nn.Module):
             seen.insert(0, features)
         return Outputs(coarse, coarse + self.refiner(torch.cat(seen, 1)), features)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """`torch.compile` of the parts that `outputs` calls; it does not go through `forward`."""
+        for part in (self.unet, self.refiner):
+            if part is not None:
+                part.compile(*args, **kwargs)
+
     def forward(self, image: Tensor) -> Tensor:
         """The refined logits (B, K, *S), which are what the network predicts."""
         return self.outputs(image).refined

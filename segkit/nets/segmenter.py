@@ -4,7 +4,8 @@ name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
 
 from torch import Tensor, nn
 
@@ -27,22 +28,33 @@ class Segmenter(nn.Module):
     n_classes: int
     taps: dict[str, Tap]
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits of an image.
+    @overload
+    def forward(self, image: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]: ...
+
+    def forward(self, image: Tensor, names: Sequence[str] | None = None) -> Tensor | dict[str, Tensor]:
+        """Logits of an image; with names, what `forward_features` returns.
 
         Args:
             image: (B, in_channels, *S).
+            names: taps, and "logits" for the logits.
 
         Returns:
-            Logits (B, K, *S); in the dtype of autocast if that is on.
+            Logits (B, K, *S), in the dtype of autocast if that is on; or a feature map for each name.
 
         Raises:
             DataError: the image has other channels or axes, or a size that the network cannot take.
         """
-        return self.forward_features(image, ["logits"])["logits"]
+        if names is None:
+            return self._features(image, ["logits"])["logits"]
+        return self._features(image, names)
 
     def forward_features(self, image: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Feature maps, and logits, of one pass. What lies behind the last one asked for is not computed.
+
+        It goes through `forward`, so that hooks and `compile` see it.
 
         Args:
             image: (B, in_channels, *S).
@@ -63,8 +75,11 @@ class Segmenter(nn.Module):
             >>> {name: tuple(each.shape) for name, each in features.items()}
             {'bottom': (1, 8, 7, 5), 'logits': (1, 3, 13, 10)}
         """
+        found: dict[str, Tensor] = self(image, [*self.taps, "logits"] if names is None else list(names))
+        return found
+
+    def _features(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         known = {**self.taps, "logits": Tap(self.n_classes, (1,) * self.spatial_dims)}
-        wanted = list(known) if names is None else list(names)
         for name in wanted:
             if name not in known:
                 raise unknown_name("tap", name, known)

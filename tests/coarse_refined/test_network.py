@@ -88,3 +88,18 @@ def test_bad_options():
         build(strides=[2, 2])
     with pytest.raises(DataError, match="expects an image"):
         build()(torch.zeros(1, 2, 8, 8))
+
+
+@pytest.mark.parametrize("variant", ["residual", "decoders"])
+def test_compile_reaches_both_outputs(variant):
+    graphs = []
+
+    def backend(graph, example):
+        graphs.append(graph)
+        return graph.forward
+
+    net, image = build(variant), torch.randn(1, 1, 8, 8)
+    expected = net.outputs(image)
+    net.compile(backend=backend)
+    torch.testing.assert_close(net.outputs(image), expected)
+    assert graphs

@@ -248,3 +248,18 @@ def test_compiled_equals_eager():
     net(image).square().sum().backward()
     for p, other in zip(net.parameters(), gradient, strict=True):
         torch.testing.assert_close(other, p.grad, rtol=1e-3, atol=1e-3 * p.grad.abs().max().item())
+
+
+@pytest.mark.parametrize("use", [lambda net, x: net(x), lambda net, x: net.forward_features(x, ["bottom"])])
+def test_compile_reaches_logits_and_features(use):
+    graphs = []
+
+    def backend(graph, example):
+        graphs.append(graph)
+        return graph.forward
+
+    net, image = UNet(2, 1, 3, channels=(4, 8)), torch.randn(1, 1, 8, 8)
+    expected = use(copy.deepcopy(net), image)
+    net.compile(backend=backend)
+    torch.testing.assert_close(use(net, image), expected)
+    assert graphs

@@ -48,6 +48,20 @@ def test_a_resumed_run_ends_as_one_that_was_not_interrupted(train, tmp_path):
     assert ours == theirs
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_compiled_run_goes_on_without_being_compiled(train, tmp_path):
+    """Checkpoints of a compiled network are those of the network; its first losses are the same."""
+    plain, compiled = tmp_path / "plain", tmp_path / "compiled"
+    exact = ["training.precision=32-true", "training.schedule=constant"]
+    train("supervised", "--out", str(plain), "--no-test", settings=[*exact, "training.iterations=3"])
+    for options in (["training.compile=true"], ["training.compile=false", "training.iterations=3"]):
+        words = ["--out", str(compiled), "--no-test", "--resume"]
+        assert train("supervised", *words, settings=[*exact, *options]) == 0
+    ours, theirs = ([row["total"] for row in history(run)] for run in (compiled, plain))
+    assert ours == pytest.approx(theirs, rel=1e-4)
+
+
 def test_as_a_module(volumes, capsys):
     with pytest.raises(SystemExit) as ended:
         main("supervised", ["--help"])
