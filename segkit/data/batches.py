@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -63,6 +63,23 @@ class PatchBatches(RowBatches):
         keys: Sequence[str] = ("image", "label"),
         pad: bool = True,
     ) -> None:
+        self._begin(cases, patch, batch_size, seed, foreground, augment, keys)
+        maps = [maps_of(case, keys) for case in cases]
+        check_channels(cases, maps)
+        self.maps = [padded(c, m, self.patch, pad=pad) for c, m in zip(cases, maps, strict=True)]
+        self._centre(cases, lambda k: foreground_index(cases[k], self.maps[k]))
+
+    def _begin(
+        self,
+        cases: Sequence[Any],
+        patch: Sequence[int],
+        batch_size: int,
+        seed: int,
+        foreground: float | None,
+        augment: Augment | None,
+        keys: Sequence[str],
+    ) -> None:
+        """Check and keep the numbers, before any case is looked at."""
         if foreground is None:
             foreground = 1 / 3 if "label" in keys else 0.0
         check_numbers(cases, batch_size, seed, foreground)
@@ -70,15 +87,13 @@ class PatchBatches(RowBatches):
         self.batch_size, self.seed = batch_size, seed
         self.foreground, self.augment = foreground, augment
         self.spacings = [case.spacing_mm for case in cases]
-        self.maps = [maps_of(case, keys) for case in cases]
-        check_channels(cases, self.maps)
-        self.maps = [padded(c, m, self.patch, pad=pad) for c, m in zip(cases, self.maps, strict=True)]
-        self.shapes = [
-            tuple(max(n, p) for n, p in zip(case.shape, self.patch, strict=True)) for case in cases
-        ]
+
+    def _centre(self, cases: Sequence[Any], index_of: Callable[[int], ForegroundIndex]) -> None:
+        """Find where patches lie: the shape of every padded case, and its foreground where that is needed."""
+        self.shapes = [at_least(case.shape, self.patch) for case in cases]
         self.index: list[ForegroundIndex | None] = [None] * len(cases)
-        if foreground > 0:
-            self.index = [foreground_index(case, maps) for case, maps in zip(cases, self.maps, strict=True)]
+        if self.foreground > 0:
+            self.index = [index_of(k) for k in range(len(cases))]
             if not any(index is not None and index.voxels for index in self.index):
                 raise DataError(
                     "no case has a voxel of a foreground class, so no patch can be centred on one: look at "
@@ -137,6 +152,11 @@ class WholeBatches(PatchBatches):
             augment=augment,
             keys=keys,
         )
+
+
+def at_least(shape: Sequence[int], patch: Sequence[int]) -> tuple[int, ...]:
+    """A shape that holds a patch."""
+    return tuple(max(n, p) for n, p in zip(shape, patch, strict=True))
 
 
 def check_numbers(cases: Sequence[object], batch_size: int, seed: int, foreground: float) -> None:

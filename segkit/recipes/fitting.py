@@ -15,7 +15,7 @@ from segkit.data import Batches, Prefetch
 from segkit.errors import ConfigError, unknown_name
 from segkit.experiments.memory import peak_memory
 from segkit.recipes.measuring import Segmenter, mean_dice, windowed
-from segkit.recipes.probing import TimedBatches, probe, record_of
+from segkit.recipes.probing import TimedBatches, factor_of, probe, record_of, rows_of
 from segkit.recipes.ranks import say, warn
 from segkit.recipes.records import add_training
 from segkit.recipes.settings import Section
@@ -70,14 +70,18 @@ def fit(
     """Train, or probe; the arguments are those of `Run.fit`."""
     if training.compile:
         getattr(method, method.network).compile()
-    timed = TimedBatches(Prefetch(batches, workers=training.workers))
     make = partial(_trainer, run, method, training, transform=transform, **options)
     if run.folder is None:
-        with timed.batches:
-            found = probe(make(folder=None, logger=None), timed, iterations=training.iterations)
+        rows = rows_of(batches, run)
+        with TimedBatches(Prefetch(batches, workers=training.workers), rows=rows) as timed:
+            found = probe(
+                make(folder=None, logger=None), timed, iterations=training.iterations,
+                factor=factor_of(batches, run, rows),
+            )  # fmt: skip
         run.measured.append({"phase": phase or run.settings.recipe, **found})
         say(record_of(run.measured[-1], batch_size=training.batch_size))
         return method
+    timed = TimedBatches(Prefetch(batches, workers=training.workers))
     folder = run.folder / phase
     trainer = make(
         folder=folder, resume=run.resume, config={**_told(run, method, training), **config},
@@ -92,7 +96,7 @@ def fit(
         return mean_dice((see or windows)(method), seen)
 
     before, started = trainer.run.start, process_time()
-    with timed.batches, peak_memory(str(trainer.fabric.device)) as peak:
+    with timed, peak_memory(str(trainer.fabric.device)) as peak:
         history = trainer.fit(timed, validate=validate if seen else None)
     for logger in trainer.fabric.loggers:
         logger.finalize("success")

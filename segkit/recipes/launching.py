@@ -12,6 +12,7 @@ from typing import Any
 
 from segkit.errors import ConfigError, SegkitError
 from segkit.recipes.fitting import Machine
+from segkit.recipes.probing import lightened
 from segkit.recipes.ranks import say
 from segkit.recipes.records import has_settings, keep_data_hash, keep_settings, stored_settings
 from segkit.recipes.run import Run
@@ -67,6 +68,8 @@ def launch(recipe: str, args: argparse.Namespace) -> int:
     say(plan_of(run))
     if folder is not None:
         keep_data_hash(folder, run.data.hash)
+    else:
+        run = lightened(run)
     import_module(f"segkit.recipes.{recipe}").train(run)
     if folder is not None:
         say(str(folder))

@@ -54,7 +54,7 @@ def train_parent(run: Run) -> ParentNetwork:
     """The outline of all structures together, in whole images on a coarse grid."""
     asked = run.settings.parent
     grid = [min(asked.grid, n) for n in run.data.statistics["shape"]]
-    coarse = [outline(resize(case.load(), grid)) for case in run.data.cases("train")]
+    coarse = [outline(resize(case.load(), grid)) for case in run.whole("train")]
     net = run.network(
         n_classes=2, channels=list(asked.channels), strides=[1] + [2] * (len(asked.channels) - 1)
     )

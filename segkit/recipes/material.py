@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from segkit.data import (
     Case,
     PreparedCase,
     PreparedSet,
-    cache_folder,
     describe,
     full_set,
     k_shot,
@@ -24,6 +22,7 @@ from segkit.data import (
     prepare_list,
     to_orientation,
 )
+from segkit.data.files import alone
 from segkit.data.prepared.layout import DATASET
 from segkit.data.prepared.opening import prepared_folder
 from segkit.errors import ConfigError
@@ -74,7 +73,7 @@ def _prepared(name: str) -> PreparedSet:
     if Path(name).is_absolute() or (Path(name) / DATASET).is_file():
         return open_prepared(name)
     full_set(name)  # an unknown name is said before anything is looked for
-    with _one_at_a_time(name):
+    with alone(prepared_folder(name)):  # of several processes one prepares, the others find it
         if not (prepared_folder(name) / DATASET).is_file():
             warn(f"preparing {name}, once; `segkit data prepare {name} --jobs N` does it with N processes")
             prepare_cases(name)
@@ -84,7 +83,7 @@ def _prepared(name: str) -> PreparedSet:
 def _phantoms(name: str) -> PreparedSet:
     dataset = describe(name)
     folder = prepared_folder(f"phantoms-{name}")
-    with _one_at_a_time(folder.name):
+    with alone(folder):
         if not (folder / DATASET).is_file():
             cases = phantoms(dataset.phantom, PHANTOMS)
             prepare_list(
@@ -102,10 +101,3 @@ def _common_spacing(cases: Sequence[Case]) -> tuple[float, ...] | None:
     turned = [to_orientation(case, "RAS").spacing_mm for case in cases if len(case.shape) == 3]
     known = [spacing for spacing in turned if spacing is not None]
     return tuple(np.median(known, axis=0).round(3).tolist()) if known else None
-
-
-def _one_at_a_time(name: str) -> FileLock:
-    """Several processes of a run want the same set at once: one prepares, the others find it."""
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f".recipes-{name}.lock")

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from segkit.data import BatchAugment, Batches, PreparedBatches, PreparedCase, PreparedSet, SeededBatches
@@ -17,6 +18,7 @@ from segkit.recipes.geometry import Geometry, fit_geometry, likely_spacing
 from segkit.recipes.material import find_prepared
 from segkit.recipes.measuring import Segmenter
 from segkit.recipes.ranks import say
+from segkit.recipes.segmenters import test_device
 from segkit.recipes.settings import Section
 from segkit.recipes.testing import test_run
 from segkit.train import Method, build_network, seed_everything
@@ -35,6 +37,7 @@ class Run:
         jobs: processes that segment the test part.
         tests: whether `evaluate` does anything.
         measured: rows of a dry run, one for each network that would be trained.
+        shrunk: voxels of a patch over those that a dry run works through.
     """
 
     settings: Section
@@ -44,6 +47,7 @@ class Run:
     jobs: int = 1
     tests: bool = True
     measured: list[dict[str, Any]] = field(default_factory=list)
+    shrunk: float = 1.0
 
     @property
     def dry(self) -> bool:
@@ -51,9 +55,18 @@ class Run:
         return self.folder is None
 
     @cached_property
+    def device(self) -> torch.device:
+        """Where this process predicts, and a dry run computes."""
+        return test_device(self.machine.accelerator)
+
+    @cached_property
     def data(self) -> PreparedSet:
         """The prepared data set, with the split or the fold that the settings say."""
         return find_prepared(self.settings.data)
+
+    def whole(self, part: str) -> list[PreparedCase]:
+        """Cases of a part that a recipe holds in memory as a whole: all of them, or two for a dry run."""
+        return self.data.cases(part)[: 2 if self.dry else None]
 
     @cached_property
     def geometry(self) -> Geometry:

@@ -51,8 +51,8 @@ def train(run: Run) -> None:
             f"{run.data.name} has lost its spacing, and a box in mm needs it: take another data set"
         )
     coarse_mm = [max(step, run.settings.stage1.spacing_mm) for step in spacing]
-    cases = run.data.cases("train")
-    seen = [*cases, *run.data.cases("validation")]
+    cases = run.whole("train")
+    seen = [*cases, *run.whole("validation")]
     coarse = [resample(case.load(), coarse_mm) for case in seen]
     first = train_first(run, coarse[: len(cases)], coarse_mm)
     # On its own training cases stage 1 errs too little: the validation cases widen the box.

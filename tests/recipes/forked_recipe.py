@@ -1,8 +1,4 @@
-"""Starts runs of a recipe that a test may kill: a program that imports once and forks a process per run.
-
-Its arguments are those of `segkit train` but for the folder; each line on stdin is a folder. The answer is
-the process's id, then, when it has ended, its exit status.
-"""
+"""Runs of the supervised recipe that a test may kill; its arguments are those of `segkit train` but --out."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ import torch
 
 from segkit import cli
 from segkit.recipes import launching, supervised  # noqa: F401 - imported before the fork
+from tests.helpers.forked import serve
 
 
 def train(folder: str) -> int:
@@ -24,9 +21,4 @@ def train(folder: str) -> int:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            os._exit(train(line.strip()))
-        print(child, flush=True)
-        print(os.waitpid(child, 0)[1], flush=True)
+    serve(train)

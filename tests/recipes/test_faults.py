@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import nibabel
@@ -19,6 +12,7 @@ import torch
 from segkit import cli
 from segkit.train import latest_checkpoint
 from segkit.train.tensors import read_tensors
+from tests.helpers.forked import forked
 from tests.recipes.conftest import SMALL
 
 PROGRAM = Path(__file__).with_name("forked_recipe.py")
@@ -31,60 +25,17 @@ def same_weights(one, other):
         assert torch.equal(value, theirs[name]), name
 
 
-class Runs:
-    """Starts runs in folders, and kills them."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def start(self, folder):
-        self.process.stdin.write(f"{folder}\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-    def status(self):
-        return int(self.process.stdout.readline())
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_at_ten_random_moments(volumes, tmp_path):
     """SIGKILL in whatever the run is doing; in the end it is, bit for bit, what it would have been."""
     settings = [*SMALL, "training.iterations=12", "augmentation.spatial=1.0", "training.workers=1"]
-    words = [
-        "--no-test",
-        "--accelerator",
-        "cpu",
-        "--logger",
-        "none",
-        "--set",
-        f"data.name={volumes}",
-        *settings,
-    ]
-    with subprocess.Popen(
-        [sys.executable, PROGRAM, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=PROGRAM.parents[2],
-    ) as process:  # fmt: skip
-        runs, moments = Runs(process), random.Random(0)
-        before = time.perf_counter()
-        runs.start(tmp_path / "whole")
-        assert runs.status() == 0
-        latest = (time.perf_counter() - before) / 4
-        kills, attempt = 0, 0
-        while kills < 10:
-            child = runs.start(tmp_path / f"run{attempt}")
-            time.sleep(moments.uniform(0, latest))
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            if runs.status() == signal.SIGKILL:
-                kills += 1
-            else:  # it came to its end before it was killed: a new one
-                same_weights(tmp_path / f"run{attempt}", tmp_path / "whole")
-                attempt, latest = attempt + 1, 0.7 * latest
-        runs.start(tmp_path / f"run{attempt}")
-        assert runs.status() == 0
-        same_weights(tmp_path / f"run{attempt}", tmp_path / "whole")
-        process.stdin.close()
+    words = ["--no-test", "--accelerator", "cpu", "--logger", "none", "--set", f"data.name={volumes}"]
+    with forked(PROGRAM, *words, *settings) as runs:
+        whole = tmp_path / "whole"
+        seconds = runs.finish(whole)
+        last = runs.kill_often(tmp_path, seconds / 4, lambda folder: same_weights(folder, whole))
+    same_weights(last, whole)
 
 
 def test_a_damaged_checkpoint_is_passed_over(train, tmp_path):

@@ -1,17 +1,12 @@
-"""Starts training runs that a test may kill: a program that imports torch once and forks a process per run.
-
-Each line on stdin is a folder. The answer is the process's id, then, when it has ended, its exit status.
-"""
+"""Training runs that a test may kill."""
 
 from __future__ import annotations
-
-import os
-import sys
 
 import torch
 from torch import nn
 
 from segkit.train import Supervised, Trainer, cosine, seed_everything
+from tests.helpers.forked import serve
 
 
 class RandomBatches:
@@ -21,7 +16,7 @@ class RandomBatches:
         return {"image": label[:, None] + torch.randn(2, 1, 6, 6, 6, generator=generator), "label": label}
 
 
-def train(folder: str) -> None:
+def train(folder: str) -> int:
     """A run with all that a checkpoint must hold: momenta, statistics, an average, a schedule, dropout."""
     seed_everything(0)
     net = nn.Sequential(
@@ -32,14 +27,9 @@ def train(folder: str) -> None:
         folder=folder, resume=True, checkpoint_every=2, logger=None, accelerator="cpu",
     )  # fmt: skip
     trainer.fit(RandomBatches())
+    return 0
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            train(line.strip())
-            os._exit(0)
-        print(child, flush=True)
-        print(os.waitpid(child, 0)[1], flush=True)
+    serve(train)

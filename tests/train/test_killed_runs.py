@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,50 +12,15 @@ import torch
 
 from segkit.train import latest_checkpoint
 from segkit.train.tensors import read_tensors
+from tests.helpers.forked import forked
 
 PROGRAM = Path(__file__).with_name("forked_runs.py")
 
 
-class Runs:
-    """Starts runs in folders, and kills them."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def start(self, folder):
-        self.process.stdin.write(f"{folder}\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-    def status(self):
-        return int(self.process.stdout.readline())
-
-    def finish(self, folder):
-        """Let a run come to its end; the seconds it took."""
-        before = time.perf_counter()
-        self.start(folder)
-        assert self.status() == 0
-        return time.perf_counter() - before
-
-    def kill(self, folder, after):
-        """Kill a run after some seconds. Whether it was still running."""
-        process = self.start(folder)
-        time.sleep(after)
-        try:
-            os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            assert self.status() == 0
-            return False
-        return self.status() == signal.SIGKILL
-
-
 @pytest.fixture(scope="module")
 def runs():
-    with subprocess.Popen(
-        [sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield Runs(process)
-        process.stdin.close()
+    with forked(PROGRAM) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +55,5 @@ def test_killed_once(runs, whole, tmp_path):
 @pytest.mark.slow
 def test_killed_at_ten_random_moments(runs, whole, tmp_path):
     reference, seconds = whole
-    moments = random.Random(0)
-    kills, attempt, after_a_save = 0, 0, 0
-    while kills < 10:
-        folder = tmp_path / f"run{attempt}"
-        if runs.kill(folder, moments.uniform(0, seconds / 5)):
-            kills += 1
-            after_a_save += latest_checkpoint(folder) is not None
-        else:  # it came to its end before it was killed: a new one
-            ends_alike(folder, reference)
-            attempt += 1
-    assert after_a_save > 3
-    runs.finish(folder)
-    ends_alike(folder, reference)
+    last = runs.kill_often(tmp_path, seconds / 5, lambda folder: ends_alike(folder, reference))
+    ends_alike(last, reference)

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from segkit.data.dataset import Source
-from segkit.data.files import writing
+from segkit.data.files import alone
 from segkit.data.prepared import layout
 from segkit.data.prepared.about import About
 from segkit.data.prepared.case_writing import write_case
@@ -116,11 +114,7 @@ def build(
         raise DataError(
             f"{about.name} cannot be prepared because {what}: look at the files given with --from"
         )
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire()
-    try:
+    with alone(folder / layout.DATASET):
         for stale in folder.glob(".*.part"):
             shutil.rmtree(stale, ignore_errors=True)
         n_classes = len(about.classes)
@@ -134,8 +128,6 @@ def build(
         skipped = _run(todo, jobs=jobs, skip_bad=skip_bad, say=say, name=about.name)
         good = [source for source in sources if source.id not in skipped]
         summarise(about, [source.id for source in good], skipped, folder, split)
-    finally:
-        lock.release()
     say(f"{about.name}: {len(good)} cases in {folder}" + (f", {len(skipped)} left out" if skipped else ""))
     return folder
 

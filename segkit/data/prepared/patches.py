@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from segkit.data.batches import PatchBatches, check_numbers
+from segkit.data.batches import PatchBatches, at_least
 from segkit.data.case import IGNORE
 from segkit.data.prepared.lazy_case import FILES, PreparedCase
 from segkit.data.prepared.places import StoredIndex
@@ -52,30 +52,15 @@ class PreparedBatches(PatchBatches):
         augment: Augment | None = None,
         keys: Sequence[str] = ("image", "label"),
     ) -> None:
-        if foreground is None:
-            foreground = 1 / 3 if "label" in keys else 0.0
-        check_numbers(cases, batch_size, seed, foreground)
-        self.patch = tuple(int(p) for p in patch)
-        self.batch_size, self.seed = batch_size, seed
-        self.foreground, self.augment = foreground, augment
+        self._begin(cases, patch, batch_size, seed, foreground, augment, keys)
         for case in cases:
             self._check_case(case, cases[0].n_channels, keys)
-        self.spacings = [case.spacing_mm for case in cases]
-        self.shapes = [
-            tuple(max(n, p) for n, p in zip(case.shape, self.patch, strict=True)) for case in cases
-        ]
+        shapes = [at_least(case.shape, self.patch) for case in cases]
         self.maps = [
             {key: _Map(case, key, shape) for key in keys}  # type: ignore[misc]  # what is asked of a tensor
-            for case, shape in zip(cases, self.shapes, strict=True)
+            for case, shape in zip(cases, shapes, strict=True)
         ]
-        self.index = [None] * len(cases)
-        if foreground > 0:
-            self.index = [_index(case, shape) for case, shape in zip(cases, self.shapes, strict=True)]
-            if not any(index is not None and index.voxels for index in self.index):
-                raise DataError(
-                    "no case has a voxel of a foreground class, so no patch can be centred on one: look at "
-                    "the labels, or set foreground=0"
-                )
+        self._centre(cases, lambda k: _index(cases[k], shapes[k]))
 
     def _check_case(self, case: PreparedCase, channels: int, keys: Sequence[str]) -> None:
         for key in keys:
