@@ -19,6 +19,7 @@ from segkit.coarse_refined import (
     StrongView,
 )
 from segkit.data import TwoStreamBatches
+from segkit.losses import DiceCELoss
 from segkit.recipes.launching import main
 from segkit.recipes.material import few_labelled
 from segkit.recipes.run import Run
@@ -38,6 +39,7 @@ def train(run: Run) -> None:
         view=StrongView(**run.settings.view),
         ramp=RampUp(asked.weight, length=asked.ramp),
         ranked=ranked_terms(run),
+        loss=DiceCELoss(**run.settings.loss),
     )
     run.fit(method, batches)
     run.evaluate()

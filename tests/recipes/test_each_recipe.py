@@ -14,8 +14,10 @@ import segkit.recipes
 from segkit import cli
 from segkit.data import open_prepared, phantom
 from segkit.recipes import RECIPES
+from segkit.recipes.describing import describe_settings
 from segkit.recipes.records import stored_settings
 from segkit.recipes.segmenters import load_segmenter
+from segkit.recipes.settings import Section, dotted
 from segkit.train import latest_checkpoint, load_network
 
 FOLDER = Path(segkit.recipes.__file__).parent
@@ -29,6 +31,8 @@ SHORT = {
     "local_ssl": ["pretraining.iterations=2", "labelled.share=0.5"],
     "mask_prior": ["parent.iterations=2", "parent.channels=[4,8]"],
 }  # fmt: skip
+ELSEWHERE = {recipe: {"training.momentum", "data.folds", "training.patch_voxels"} for recipe in RECIPES}
+"""Settings that count with others only: of SGD, of folds, of a patch that is not given."""
 PHASES = {
     "voxel_metric": ["stage1", "stage2"],
     "local_ssl": ["pretraining", "finetuning"],
@@ -103,6 +107,21 @@ def test_a_recipe_can_be_read(recipe):
     assert (FOLDER / f"{recipe}.yaml").is_file()
     assert ".backward(" not in text and "optimizer.step" not in text and "cross_entropy" not in text
     assert callable(import_module(f"segkit.recipes.{recipe}").train)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_setting_is_looked_at(recipe, train, tmp_path, monkeypatch):
+    """A setting that nothing reads would change nothing, and nobody would see it."""
+    read, get = set(), Section.__getitem__
+
+    def watched(self, key):
+        read.add(dotted(self._name, key))
+        return get(self, key)
+
+    monkeypatch.setattr(Section, "__getitem__", watched)
+    assert train(recipe, "--out", str(tmp_path / "run"), settings=SHORT[recipe]) == 0
+    named = {setting.name for base in ("supervised", recipe) for setting in describe_settings(base)}
+    assert sorted(named - read - ELSEWHERE[recipe]) == []
 
 
 @pytest.mark.slow
