@@ -25,7 +25,7 @@ def write_card(folder: Path, results: Results, data: PreparedSet) -> Path:
     """
     settings, record = stored_settings(folder), read_record(folder)
     trainings = [
-        f"| {name} | {entry['updates']:,} | {entry['parameters']:,} | {entry['seconds'] / 3600:.2f} | "
+        f"| {name} | {entry['updates']:,} | {entry['parameters']:,} | {_time(entry['seconds'])} | "
         f"{entry['processes']} × {entry['machine']['gpu'] or entry['machine']['cpu']} |"
         for name, entry in record["trainings"].items()
     ]
@@ -50,7 +50,7 @@ def write_card(folder: Path, results: Results, data: PreparedSet) -> Path:
             "",
             "## Data",
             "",
-            f"- {data.title}; {data.source}",
+            f"- {data.title}" + (f"; {data.source}" if data.source.startswith("http") else ""),
             f"- licence: {data.licence} {data.licence_url}".rstrip(),
             *(f"- cite: {citation}" for citation in data.citations),
             f"- {len(data.cases('train'))} cases for training, {len(data.cases('validation'))} for choices, "
@@ -74,7 +74,7 @@ def write_card(folder: Path, results: Results, data: PreparedSet) -> Path:
             f"Recipe `{settings.recipe}`, scale `{settings.scale}`, seed {settings.seed}; every setting is",
             "in `settings.yaml`.",
             "",
-            "| training | updates | parameters | hours | processes |",
+            "| training | updates | parameters | time | processes |",
             "|---|---|---|---|---|",
             *trainings,
             "",
@@ -84,3 +84,11 @@ def write_card(folder: Path, results: Results, data: PreparedSet) -> Path:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
+
+
+def _time(seconds: float) -> str:
+    """Seconds, minutes or hours: the largest unit of which there is at least one."""
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"

@@ -17,7 +17,7 @@ from segkit.experiments.memory import peak_memory
 from segkit.recipes.measuring import Segmenter, mean_dice, windowed
 from segkit.recipes.probing import TimedBatches, factor_of, probe, record_of, rows_of
 from segkit.recipes.ranks import say, warn
-from segkit.recipes.records import add_training
+from segkit.recipes.records import add_training, read_record
 from segkit.recipes.settings import Section
 from segkit.train import Method, Trainer, schedule_named
 from segkit.train.gradients import Transform
@@ -106,11 +106,11 @@ def fit(
         f"{phase or run.settings.recipe}: {len(history)} updates, {history.seconds:.1f} s"
         + (f", of which {waited:.1%} waiting for data" if waited is not None else "")
     )
-    cost = {
-        "cpu_seconds": None if before else round(process_time() - started, 3),
-        "memory_mb": peak.total_mb,
-    }
-    add_training(run.folder, phase or run.settings.recipe, trainer, waited=waited, cost=cost)
+    name = phase or run.settings.recipe
+    if done or name not in read_record(run.folder)["trainings"]:  # what was finished before has its record
+        cpu = None if before else round(process_time() - started, 3)
+        cost = {"cpu_seconds": cpu, "memory_mb": peak.total_mb}
+        add_training(run.folder, name, trainer, waited=waited, cost=cost)
     return trainer.predictor
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from segkit.errors import DataError
+from segkit.recipes import RECIPES
 from segkit.recipes.material import find_prepared
 from segkit.recipes.records import read_record, stored_data_hash, stored_settings, write_json
 from segkit.recipes.results import Results
+from segkit.train import SCALES
 
 TOTALS = ("seconds", "cpu_seconds")
 
@@ -76,10 +78,67 @@ def read_run_records(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(record["recipe"], record["scale"]): record for record in found}
 
 
-def total(record: Mapping[str, Any], name: str) -> float | None:
-    """Sum over the trainings of a record; None where one of them does not know it."""
-    values = [training[name] for training in record["trainings"].values()]
-    return None if None in values else sum(values)
+def cost_rows(records: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[dict[str, str]]:
+    """A row per recipe: what its runs took at every scale, "not yet run" where there is no record.
+
+    Args:
+        records: as `read_run_records` gives them.
+
+    Returns:
+        `recipe`, `data` and one entry per scale: CPU seconds of training and of the test part, and the peak
+        memory of the process that trained (of torch's allocator where there was a GPU).
+    """
+    rows = []
+    for recipe in RECIPES:
+        own = {scale: records[recipe, scale] for scale in SCALES if (recipe, scale) in records}
+        sets = dict.fromkeys(record["data"]["name"] for record in own.values())
+        rows.append(
+            {
+                "recipe": recipe,
+                "data": ", ".join(sets) or "–",
+                **{scale: _cost(own[scale]) if scale in own else "not yet run" for scale in SCALES},
+            }
+        )
+    return rows
+
+
+def result_rows(records: Mapping[tuple[str, str], Mapping[str, Any]], scale: str) -> list[dict[str, str]]:
+    """A row per recipe and structure: mean Dice of the test part with its interval over patients.
+
+    Args:
+        records: as `read_run_records` gives them.
+        scale: of the runs.
+    """
+    return [
+        {
+            "recipe": recipe,
+            "data": record["data"]["name"],
+            "class": row["class"],
+            "Dice": f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+            "cases": str(row["n"]),
+            "missed": str(row["missed"]),
+        }
+        for (recipe, at), record in sorted(records.items(), key=lambda item: RECIPES.index(item[0][0]))
+        if at == scale
+        for row in record["test"]["rows"]
+        if row["metric"] == "dice"
+    ]
+
+
+def as_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows with the same keys as a Markdown table."""
+    head = list(rows[0])
+    lines = [head, ["---"] * len(head), *([row[name] for name in head] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cost(record: Mapping[str, Any]) -> str:
+    trainings = record["trainings"].values()
+    spent = [each["cpu_seconds"] for each in trainings]
+    train = "unknown" if None in spent else f"{sum(spent):.0f} s"
+    held = [each["memory_mb"] for each in trainings if each["memory_mb"] is not None]
+    memory = f", {max(held) / 1024:.1f} GiB" if held else ""
+    return f"{train} + {record['test']['cpu_seconds']:.0f} s{memory}"
 
 
 def _values(cases: list[Mapping[str, Any]]) -> dict[str, dict[str, list[float | None]]]:

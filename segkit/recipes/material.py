@@ -25,7 +25,7 @@ from segkit.data import (
 from segkit.data.files import alone
 from segkit.data.prepared.layout import DATASET
 from segkit.data.prepared.opening import prepared_folder
-from segkit.errors import ConfigError
+from segkit.errors import ConfigError, DataError
 from segkit.recipes.ranks import warn
 from segkit.recipes.settings import Section
 
@@ -67,6 +67,22 @@ def few_labelled(
     chosen = set(k_shot(data.split, max(1, math.ceil(share * len(data.split.train) - 1e-9)), draw))
     cases = data.cases("train")
     return [c for c in cases if c.group in chosen], [c for c in cases if c.group not in chosen]
+
+
+def one_spacing(data: PreparedSet) -> list[float]:
+    """The voxel size of all cases: a box in mm has as many voxels in each.
+
+    Raises:
+        DataError: it is lost, or differs between cases.
+    """
+    found = {case.spacing_mm for case in data.cases()}
+    if len(found) > 1 or None in found:
+        raise DataError(
+            f"the cases of {data.name} have "
+            + ("lost their spacing" if None in found else f"{len(found)} voxel sizes")
+            + ", and a box in mm needs one: take another data set, or prepare this one with --spacing"
+        )
+    return list(found.pop() or ())
 
 
 def _prepared(name: str) -> PreparedSet:

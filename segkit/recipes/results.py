@@ -17,6 +17,12 @@ from segkit.data.files import replacing
 from segkit.evaluate import Measure, Summary, summarise
 from segkit.evaluate.statistics.crossed import stretch
 
+RANGES = {
+    **dict.fromkeys(("dice", "sensitivity", "ppv"), (0.0, 1.0)),
+    **dict.fromkeys(("hd95_mm", "assd_mm"), (0.0, math.inf)),
+}
+"""What a mean of each metric can be, where that is bounded."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -171,4 +177,6 @@ def _mean(measures: Sequence[Measure]) -> Measure:
 
 def _row(structure: str, metric: str, measures: Sequence[Measure], groups: Sequence[str]) -> Row:
     low, high = patient_interval([each.value for each in measures], groups)
-    return Row(structure, metric, summarise(measures), low, high)
+    # The interval of a few patients is wide and symmetric; no mean can lie outside of the metric's range.
+    least, most = RANGES.get(metric, (-math.inf, math.inf))
+    return Row(structure, metric, summarise(measures), max(low, least), min(high, most))

@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from segkit.data import BatchAugment, Case, PatchBatches, PreparedCase, crop_or_pad, resample
-from segkit.errors import DataError
 from segkit.evaluate import predict_labels
 from segkit.losses import DiceCELoss
 from segkit.recipes.geometry import fit_geometry
 from segkit.recipes.launching import main
+from segkit.recipes.material import one_spacing
 from segkit.recipes.measuring import Segmenter
 from segkit.recipes.run import Run
 from segkit.recipes.settings import Section
@@ -45,11 +45,7 @@ from segkit.voxel_metric import (
 
 def train(run: Run) -> None:
     """Train both stages, measure the pipeline on the test part."""
-    spacing = run.data.statistics["spacing_mm"]
-    if spacing is None:
-        raise DataError(
-            f"{run.data.name} has lost its spacing, and a box in mm needs it: take another data set"
-        )
+    spacing = one_spacing(run.data)
     coarse_mm = [max(step, run.settings.stage1.spacing_mm) for step in spacing]
     cases = run.whole("train")
     seen = [*cases, *run.whole("validation")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from segkit.data import make_split, open_prepared, phantoms, prepare_list
 from segkit.errors import ConfigError, DataError
-from segkit.recipes.material import few_labelled, find_prepared
+from segkit.recipes.material import few_labelled, find_prepared, one_spacing
 from segkit.recipes.run import Run
 from segkit.recipes.settings import Section, parse_pairs, read_settings
 
@@ -53,6 +54,36 @@ def test_few_labelled_patients_are_nested(volumes):
     assert {case.id for case in one} < {case.id for case in two}
     with pytest.raises(ConfigError, match="share of labelled patients"):
         few_labelled(data, 0.0, draw=0)
+
+
+def test_a_box_in_mm_needs_one_voxel_size(volumes, tmp_path):
+    assert one_spacing(open_prepared(volumes)) == [1.0, 1.0, 1.0]
+    case = phantoms("hippocampus", 3)
+    for name, spacings in {"lost": [None] * 3, "mixed": [(1.0, 1.0, s) for s in (1.0, 1.0, 1.5)]}.items():
+        cases = [
+            one.with_(spacing_mm=s, affine=np.diag([*(s or (1, 1, 1)), 1.0]))
+            for one, s in zip(case, spacings, strict=True)
+        ]
+        folder = prepare_list(cases, tmp_path / name, name=name, say=lambda line: None)
+        with pytest.raises(DataError, match="lost their spacing" if name == "lost" else "2 voxel sizes"):
+            one_spacing(open_prepared(folder))
+
+
+def test_thick_slices_without_spacing_are_not_halved_at_once(tmp_path):
+    cases = phantoms("cardiac_short_axis", 3)
+    turned = [
+        one.with_(
+            image=one.image.permute(0, 3, 2, 1),
+            label=one.label.permute(2, 1, 0),
+            spacing_mm=None,
+            affine=np.eye(4),
+        )
+        for one in cases
+    ]
+    folder = prepare_list(turned, tmp_path / "heart", name="heart", say=lambda line: None)
+    run = run_on(folder, scale="laptop")
+    assert run.geometry.strides[1] == (2, 2, 1)
+    assert run.augment.step.tolist() == [1.0, 1.0, 4.0]
 
 
 def test_phantoms_are_prepared_once(tmp_path, monkeypatch, capsys):

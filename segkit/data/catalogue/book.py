@@ -18,6 +18,7 @@ SETS: tuple[FullSet, ...] = (
         modality="ct",
         channels=("CT",),
         used_for="voxel metrics in two stages, masks of the outline, local self-supervision",
+        spacing_mm=(4.5, 4.5, 2.5),
     ),
     of_the_book(
         hc18.DATASET,
