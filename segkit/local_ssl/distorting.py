@@ -73,7 +73,9 @@ def shuffled_inside(views: Tensor, block: Sequence[int], generator: torch.Genera
             f"blocks in {len(shape)} dimensions need as many positive sides, got {tuple(block)}"
         )
     out = views.clone()
-    inner = out[(..., *(slice(0, n // side * side) for n, side in zip(shape, block, strict=True)))]
+    inner = out
+    for axis, (n, side) in enumerate(zip(shape, block, strict=True), start=2):
+        inner = inner.narrow(axis, 0, n // side * side)
     index = torch.arange(prod(inner.shape[2:]), device=views.device).reshape(inner.shape[2:])
     # The flat index of every voxel, blocks first: one order for the places inside, then back.
     folded = index
