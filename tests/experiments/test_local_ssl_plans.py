@@ -11,13 +11,14 @@ import torch
 
 from segkit.data import Case, crop_or_pad, make_split, phantoms, resize, z_score
 from segkit.data.splitting import load_split
-from segkit.errors import CheckpointError, ConfigError
+from segkit.errors import CheckpointError, ConfigError, DataError
 from segkit.experiments import make_draw, prepare, run_one, validate_record
 from segkit.experiments.plans import _local_ssl as tuning
 from segkit.experiments.plans import _local_ssl_data as data
 from segkit.experiments.plans import _local_ssl_features as features
 from segkit.experiments.plans import _local_ssl_pretraining as pretraining
 from segkit.experiments.plans import find_plan, plan_names
+from segkit.experiments.plans._local_ssl_speed import arrivals, updates_to
 from segkit.experiments.plans.local_ssl import CORE, KINDS, PLANS, recipe
 from segkit.train import one_cycle
 
@@ -95,10 +96,10 @@ def one_draw(prepared, name: str = "acdc", index: int = 0, **setting):
     return make_draw(small(f"features_{name}"), prepared[name], index, {"n_labelled": 2, **setting})
 
 
-@pytest.mark.parametrize("name", ["random", "random longer", *CORE])
+@pytest.mark.parametrize("name", ["random", "random longer", *CORE, "masked", "PGL + global"])
 @pytest.mark.parametrize("dataset", SMALL)
 def test_every_arm_of_the_main_tables_trains_and_tells_its_cost(dataset, name, prepared):
-    plan = small(f"fine_tuning_{dataset}")
+    plan = small(f"controls_{dataset}")
     record = run_one(plan, prepared[dataset], name, 0, {"n_labelled": 2})
     validate_record(record)
     cost = record["evaluation"]["metrics"]["pretraining_s"][0][0]
@@ -304,3 +305,26 @@ def test_volumes_stand_on_their_slices():
     small_one = resize(z_score(case).with_(meta={}), found.shape)
     torch.testing.assert_close(found.image, small_one.image)
     assert torch.equal(found.label, small_one.label)
+
+
+def watched(arm, dice, *, draw=0):
+    history = {"validation": {"update": [10, 20, 30], "dice": dice}} if dice else {}
+    return {"arm": arm, "draw": draw, "setting": {"n_labelled": 2}, "dataset": "acdc", "history": history}
+
+
+def test_a_run_arrives_where_its_curve_crosses_the_goal_of_the_baseline():
+    runs = [
+        watched("random", [0.2, 0.6, 0.8]),
+        watched("PGL", [0.5, 0.7, 0.75]),
+        watched("poor", [None, 0.1, 0.2]),
+    ]
+    found = {row["arm"]: row for row in arrivals(runs, baseline="random", share=0.75)}
+    assert found["random"]["goal"] == pytest.approx(0.6)
+    assert found["random"]["updates"] == pytest.approx(20)
+    assert found["PGL"]["updates"] == pytest.approx(15)
+    assert found["poor"]["updates"] is None
+    assert updates_to(runs[0], goal=0.1) == pytest.approx(5)
+    with pytest.raises(DataError, match="lacks the arm 'random'"):
+        arrivals([watched("PGL", [0.5, 0.7, 0.75], draw=3)], baseline="random")
+    with pytest.raises(DataError, match="watched no cases"):
+        updates_to(watched("PGL", None), goal=0.5)
