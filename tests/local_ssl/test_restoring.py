@@ -86,12 +86,15 @@ def test_the_error_is_the_squared_difference_of_the_voxels_that_count():
         float((prediction - image).detach()[b, :, i, j].square().sum() / 3)
         for b, i, j in valid.nonzero().tolist()
     ]
-    assert float(value) == pytest.approx(sum(loops) / len(loops))
+    assert value.item() == pytest.approx(sum(loops) / len(loops))
     value.backward()
     assert image.grad is None
     assert bool((prediction.grad.abs().sum(1) > 0).eq(valid).all())
-    spoilt = prediction.detach().masked_fill(~valid[:, None], torch.nan)
-    assert float(reduce(restoration_error(spoilt, image, valid=valid), valid)) == pytest.approx(float(value))
+    spoilt = prediction.detach().masked_fill(~valid[:, None], torch.nan).requires_grad_()
+    again = reduce(restoration_error(spoilt, image, valid=valid), valid)
+    again.backward()
+    torch.testing.assert_close(again, value)
+    torch.testing.assert_close(spoilt.grad, prediction.grad)
 
 
 @pytest.mark.parametrize(
