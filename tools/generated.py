@@ -95,15 +95,14 @@ def catalogue_table(sets: Mapping[str, Any]) -> str:
         sets: name → entry of `segkit.data.CATALOGUE`.
     """
     blocks = [
-        "| Name | Modality | Cases | Classes | Licence | Download | Used for |",
-        "|---|---|--:|--:|---|---|---|",
+        "| Name | Modality | Cases | Classes | Licence | Used for |",
+        "|---|---|--:|--:|---|---|",
     ]
     for name, entry in sets.items():
-        size = "size not known" if entry.gigabytes is None else f"{entry.gigabytes:g} GB"
         licence = f"[{entry.licence.spdx}]({entry.licence.url})"
         blocks.append(
             f"| `{name}` | {entry.modality.upper()} | {entry.cases} | {len(entry.classes) - 1} | {licence} | "
-            f"{size if entry.files else 'by hand'} | {entry.used_for} |"
+            f"{entry.used_for} |"
         )
     for name, entry in sets.items():
         hashed = sum(file.hash is not None for file in entry.files)

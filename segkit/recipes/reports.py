@@ -23,11 +23,14 @@ from segkit.viz.look import figure, style
 WORST = 3
 """So many cases are drawn."""
 
-_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
-color:#1f1f1f;background:#fff}table{border-collapse:collapse;margin:1rem 0}
-td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #d6d4cd}
+_STYLE = """:root{color-scheme:light dark;--ink:#1f1f1f;--quiet:#5a5a5a;--line:#d6d4cd;--ground:#fff}
+@media(prefers-color-scheme:dark){:root{--ink:#ececec;--quiet:#b4b4b4;--line:#4a4a4a;--ground:#141414}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
+color:var(--ink);background:var(--ground);overflow-wrap:break-word}
+.box{overflow-x:auto;margin:1rem 0}table{border-collapse:collapse}
+td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 td:first-child,th:first-child{text-align:left}figure{margin:1.5rem 0}
-img{max-width:100%}figcaption{color:#5a5a5a}"""
+img{max-width:100%}figcaption{color:var(--quiet)}"""
 
 
 def write_report(
@@ -59,6 +62,7 @@ def write_report(
     ]
     html = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
     path = home / "report.html"
@@ -81,7 +85,9 @@ def worst_cases(results: Results) -> list[tuple[str, float]]:
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     cells = "".join(f"<th>{escape(word)}</th>" for word in head)
     rows = "".join("<tr>" + "".join(f"<td>{escape(word)}</td>" for word in line) + "</tr>" for line in lines)
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+    # A table that is wider than a phone scrolls in its own box, also by keyboard.
+    return f'<div class="box" tabindex="0" role="region" aria-label="table">{table}</div>'
 
 
 def _summary(results: Results) -> str:

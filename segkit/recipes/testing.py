@@ -57,9 +57,13 @@ def test_run(folder: Path, *, part: str = "test", accelerator: str = "auto", job
     folder = Path(folder)
     data = _same_data(folder)
     stamp = predictor_stamp(folder)
-    cases = [case for case in data.cases(part) if case.has_label]
+    every = data.cases(part)
+    cases = [case for case in every if case.has_label]
     if not cases:
-        raise DataError(f"the {part} part of {data.name} has no labelled case: choose another part or fold")
+        why = "is empty" if not every else "has no labelled case"
+        raise DataError(f"the {part} part of {data.name} {why}: choose another --part, or another data.fold")
+    if len(cases) < len(every):
+        warn(f"{part}: {len(every) - len(cases)} of {len(every)} cases have no label and are not measured")
     home = folder / part
     waiting = [case.id for case in cases if read_case_record(home, case.id, stamp) is None]
     shared = (str(folder), part, stamp, accelerator)

@@ -3,8 +3,8 @@
     segkit train voxel_metric --data openkbp --scale full --out runs/metric
 
 Stage 1 segments whole images on a coarse grid and says where the structures are. Stage 2 segments a box about
-them at full resolution; beside the segmentation, voxels that are sampled at the contours are pulled together
-within a class and pushed apart between classes. The crops of stage 2 are kept in memory.
+them at full resolution; there, voxels at the contours are pulled together within a class and pushed apart
+between classes. The crops of stage 2 are kept in memory.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from segkit.data import BatchAugment, Case, PatchBatches, PreparedCase, crop_or_pad, resample
+from segkit.data import BatchAugment, Case, PatchBatches, PreparedCase, resample
 from segkit.evaluate import predict_labels
 from segkit.losses import DiceCELoss
+from segkit.recipes.crops import around, inside
 from segkit.recipes.geometry import fit_geometry
 from segkit.recipes.launching import main
 from segkit.recipes.material import one_spacing
@@ -34,12 +35,10 @@ from segkit.voxel_metric import (
     MetricUNet,
     VoxelSampler,
     band_width_mm,
-    centroid,
     fit_box,
     load_two_stage,
     locate,
     save_two_stage,
-    with_distances,
 )
 
 
@@ -57,7 +56,7 @@ def train(run: Run) -> None:
         predicted=None if run.dry else [place(first, case, run) for case in coarse],
         margin_mm=run.settings.stage2.margin_mm,
     )
-    train_second(run, cases, replace(box, spacing_mm=tuple(spacing)))
+    train_second(run, cases, replace(box, spacing_mm=tuple(spacing), half_mm=inside(box, seen, spacing)))
     run.evaluate()
 
 
@@ -83,10 +82,7 @@ def train_second(run: Run, cases: Sequence[PreparedCase], box: CropBox) -> None:
     """Crops at full resolution, with the metric branch."""
     asked, spacing = run.settings.metric, box.spacing_mm
     room = [n + 2 * int(e / s + 1) for n, e, s in zip(box.size, box.error_mm, spacing, strict=True)]
-    crops = [
-        with_distances(crop_or_pad(case, room, centre=centroid(case.label)))  # type: ignore[arg-type]
-        for case in (each.load() for each in cases)
-    ]
+    crops = [around(case.load(), room) for case in cases]
     geometry = fit_geometry(box.size, spacing, voxels=2**62, levels=len(run.settings.network.channels))
     net = run.network(
         strides=[list(s) for s in geometry.strides],

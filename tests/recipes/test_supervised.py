@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import nibabel
 import pytest
@@ -13,13 +18,12 @@ import yaml
 from segkit import cli
 from segkit.data import open_prepared
 from segkit.train import History, latest_checkpoint, load_network
+from tests.recipes.conftest import SMALL
 
 
 @pytest.fixture(scope="module")
 def finished(volumes, tmp_path_factory):
     """A run of two updates, tested."""
-    from tests.recipes.conftest import SMALL
-
     folder = tmp_path_factory.mktemp("runs") / "run"
     words = ["train", "supervised", "--out", str(folder), "--accelerator", "cpu", "--logger", "csv"]
     assert cli.main([*words, "--set", f"data.name={volumes}", *SMALL]) == 0
@@ -71,6 +75,8 @@ def test_results_have_intervals_over_patients(finished):
 def test_the_report_needs_no_network(finished):
     page = (finished / "test" / "report.html").read_text()
     assert page.count("<img alt=") == 3
+    assert page.count('<div class="box"') == page.count("<table>") == 2
+    assert 'name="viewport"' in page and "prefers-color-scheme:dark" in page
     assert 'src="http' not in page
     assert "posterior" in page and "The training: loss of every update" in page
 
@@ -109,6 +115,50 @@ def test_two_processes_measure_the_same(finished, tmp_path):
         json.loads((run / "test" / "results.json").read_text())["rows"] for run in (copy, finished)
     )
     assert ours == theirs
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_measurement_that_is_killed_goes_on(volumes, tmp_path):
+    """SIGKILL to both processes of `segkit test --jobs 2` after the first case; finished cases stay."""
+    run = tmp_path / "run"
+    words = [
+        "train",
+        "supervised",
+        "--out",
+        str(run),
+        "--accelerator",
+        "cpu",
+        "--logger",
+        "none",
+        "--no-test",
+    ]
+    changes = [f"data.name={volumes}", *SMALL, "data.fold=0", "data.folds=2", "inference.overlap=0.9"]
+    assert cli.main([*words, "--set", *changes]) == 0
+    command = [sys.executable, "-m", "segkit", "test", str(run), "--jobs", "2", "--accelerator", "cpu"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    records = run / "test" / "cases"
+    while not list(records.glob("*.json")) and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in records.glob("*.json")}
+    assert 1 <= len(done) < 3 and not (run / "test" / "results.json").exists()
+    assert cli.main(["test", str(run), "--jobs", "2", "--accelerator", "cpu"]) == 0
+    assert len(json.loads((run / "test" / "results.json").read_text())["cases"]) == 3
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert {path.suffix for path in (run / "test" / "predictions").iterdir()} == {".gz"}
+
+
+def test_a_part_without_cases_is_one_sentence(finished, tmp_path, capsys):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    text = (copy / "settings.yaml").read_text().replace("fold: null", "fold: 0")
+    (copy / "settings.yaml").write_text(text)
+    assert cli.main(["test", str(copy), "--part", "validation", "--accelerator", "cpu"]) == 2
+    assert "is empty: choose another --part, or another data.fold" in capsys.readouterr().err
 
 
 def _first(run):

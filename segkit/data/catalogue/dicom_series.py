@@ -105,7 +105,9 @@ def _slice(path: Path) -> dict[str, Any]:
     try:
         import SimpleITK as sitk
     except ImportError as error:
-        raise DataError("reading DICOM needs the package SimpleITK: install it") from error
+        raise DataError(
+            "reading DICOM needs the package SimpleITK: install it, or this one with its extra `dicom`"
+        ) from error
     try:
         image = sitk.ReadImage(str(path))
         pixels = sitk.GetArrayFromImage(image).astype(np.float32)
