@@ -328,3 +328,13 @@ def test_a_run_arrives_where_its_curve_crosses_the_goal_of_the_baseline():
         arrivals([watched("PGL", [0.5, 0.7, 0.75], draw=3)], baseline="random")
     with pytest.raises(DataError, match="watched no cases"):
         updates_to(watched("PGL", None), goal=0.5)
+
+
+def test_the_pool_of_another_set_is_its_training_part_without_labels(monkeypatch):
+    monkeypatch.setitem(pretraining.PREPARE, "acdc", hearts)
+    monkeypatch.setattr(pretraining, "load_split", split)
+    pretraining.pool_of.cache_clear()
+    found = pretraining.pool_of("acdc")
+    pretraining.pool_of.cache_clear()
+    assert {case.group for case in found} == set(split("acdc").train)
+    assert all(case.label is None for case in found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -181,11 +181,12 @@ def unlabelled_pool(draw: Draw) -> list[Case]:
     return sorted(cases, key=lambda case: case.id)
 
 
-def pool_of(name: str) -> list[Case]:
-    """The same of another data set."""
+@lru_cache(maxsize=1)
+def pool_of(name: str) -> tuple[Case, ...]:
+    """The same of another data set, read once by a process."""
     train = set(load_split(name).train)
     cases = [case.with_(label=None) for case in PREPARE[name](name) if case.group in train]
-    return sorted(cases, key=lambda case: case.id)
+    return tuple(sorted(cases, key=lambda case: case.id))
 
 
 def fingerprint(recipe: Recipe, setup: Setup, cases: Sequence[Case], seed: int) -> str:
