@@ -10,7 +10,7 @@ SETS: tuple[FullSet, ...] = (
         hippocampus.DATASET,
         modality="mr",
         channels=("T1",),
-        used_for="the first run of every recipe that asks for volumes, and five folds beside published figures",
+        used_for="the first run of a recipe, and five folds beside published figures",
         gigabytes=0.03,
     ),
     of_the_book(
