@@ -23,7 +23,7 @@ class LocalInfoNCE(PointTerm):
 
     Args:
         net, tap, points, options: see `PointTerm`.
-        temperature: see `local_info_nce`.
+        temperature, pooled: see `local_info_nce`.
     """
 
     predicts = False
@@ -35,17 +35,24 @@ class LocalInfoNCE(PointTerm):
         *,
         points: Sequence[int],
         temperature: float = 0.1,
+        pooled: bool = False,
         **options: Unpack[HeadOptions],
     ) -> None:
         super().__init__(net, tap, points=points, **options)
-        self.temperature = temperature
+        self.temperature, self.pooled = temperature, pooled
 
     def forward(self, seen: Seen, scene: Scene) -> dict[str, Tensor]:
         """The symmetric loss and the spread of the keys."""
         points = scene.shared(self.points, self.cells)
         queries, keys = self.projected(seen, scene, points), self.targets(seen, scene, points)
         crossed = torch.cat(halves(keys)[::-1])
-        values = local_info_nce(queries, crossed, valid=points.valid, temperature=self.temperature)
+        # Each view's keys are those of the other views: the two directions are batches of their own.
+        values = torch.cat(
+            [
+                local_info_nce(q, k, valid=v, temperature=self.temperature, pooled=self.pooled)
+                for q, k, v in zip(halves(queries), halves(crossed), halves(points.valid), strict=True)
+            ]
+        )
         return {"loss": reduce(values, points.valid), "spread": spread(keys, points.valid)}
 
 

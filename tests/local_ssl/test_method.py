@@ -36,6 +36,7 @@ ARMS = {
     "byol": lambda n: GlobalConsistency(n, "bottom", **HEADS),
     "simclr": lambda n: GlobalContrast(n, "bottom", **HEADS),
     "infonce": lambda n: LocalInfoNCE(n, "bottom", **POINTS),
+    "infonce of a batch": lambda n: LocalInfoNCE(n, "bottom", pooled=True, **POINTS),
     "densecl": lambda n: DenseContrast(n, "bottom", **POINTS),
     "pixpro": lambda n: PixelPropagation(n, "bottom", **POINTS),
     "vicreg": lambda n: LocalVICReg(n, "bottom", **POINTS),
@@ -273,3 +274,15 @@ def test_a_level_that_is_too_coarse_for_the_views_is_named():
     pretraining = LocalPretraining(each, {"local": LocalConsistency(each, "bottom", **POINTS)})
     with pytest.raises(DataError, match=r"\(12, 16, 12\) holds no whole feature of stride \(32, 32, 32\)"):
         pretraining.step(batches()[0], state())
+
+
+def test_contrast_may_have_the_points_of_all_volumes_as_negatives():
+    batch = batches()[0]
+    own, across = (
+        LocalPretraining(each, {"nce": LocalInfoNCE(each, "bottom", pooled=pooled, **POINTS)})
+        for pooled in (False, True)
+        for each in [net()]
+    )
+    across.load_state_dict(own.state_dict())
+    # More negatives, a larger loss.
+    assert across.step(batch, state())["nce"] > own.step(batch, state())["nce"] + 0.1
