@@ -16,6 +16,7 @@ from segkit.recipes.probing import lightened
 from segkit.recipes.ranks import say
 from segkit.recipes.records import has_settings, keep_data_hash, keep_settings, stored_settings
 from segkit.recipes.run import Run
+from segkit.recipes.segmenters import test_device
 from segkit.recipes.settings import Section, parse_pairs, read_settings
 from segkit.train import latest_checkpoint
 
@@ -57,6 +58,9 @@ def launch(recipe: str, args: argparse.Namespace) -> int:
     Raises:
         ConfigError: an option or a setting makes no sense.
     """
+    test_device(args.accelerator)
+    if args.jobs < 1:
+        raise ConfigError(f"--jobs must be 1 or more, got {args.jobs}")
     settings = _settings(recipe, args)
     folder = None if args.dry_run else Path(args.out or "")
     machine = Machine(args.devices, args.num_nodes, args.accelerator, args.timeout, args.logger)

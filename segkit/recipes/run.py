@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from segkit.data import BatchAugment, Batches, PreparedBatches, PreparedCase, PreparedSet, SeededBatches
+from segkit.errors import ConfigError
 from segkit.recipes.fitting import Machine, fit
 from segkit.recipes.geometry import Geometry, fit_geometry, likely_spacing
 from segkit.recipes.material import find_prepared
@@ -73,6 +74,10 @@ class Run:
         """Patch and strides."""
         asked, net = self.settings.training, self.settings.network
         statistics, auto = self.data.statistics, asked.patch == "auto"
+        if not auto and (len(asked.patch) != self.data.dims or min(asked.patch) < 1):
+            raise ConfigError(
+                f"training.patch needs {self.data.dims} sizes of 1 or more, got {asked.patch}"
+            )
         found = fit_geometry(
             statistics["shape"] if auto else asked.patch,
             statistics["spacing_mm"] or likely_spacing(statistics["shape"]),

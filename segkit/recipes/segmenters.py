@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segkit.data.case import Case
+from segkit.errors import ConfigError, unknown_name
 from segkit.evaluate.native import preprocess, to_grid
 from segkit.recipes.measuring import Segmenter, windowed
 from segkit.recipes.ranks import rank
@@ -80,7 +81,16 @@ def load_softmax(folder: Path, device: torch.device) -> tuple[Softmax, dict[str,
 
 
 def test_device(accelerator: str) -> torch.device:
-    """Where this process predicts."""
+    """Where this process predicts.
+
+    Raises:
+        ConfigError: the machine has no such accelerator.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if accelerator != "auto" and accelerator not in there:
+        raise unknown_name("accelerator", accelerator, ("auto", *there))
+    if not there.get(accelerator, True):
+        raise ConfigError(f"this machine cannot run on {accelerator}: leave out --accelerator, or say cpu")
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if accelerator == "cuda":

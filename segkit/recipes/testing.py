@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from segkit.data import PreparedCase, PreparedSet, write_mask
-from segkit.errors import CheckpointError, DataError
+from segkit.errors import CheckpointError, ConfigError, DataError
 from segkit.evaluate.native import to_grid
 from segkit.experiments.pool import run_in_processes
 from segkit.recipes.cards import write_card
@@ -52,9 +52,13 @@ def test_run(folder: Path, *, part: str = "test", accelerator: str = "auto", job
 
     Raises:
         CheckpointError: the run has no checkpoint.
+        ConfigError: no such accelerator, or `jobs` below 1.
         DataError: the prepared set is not the one that the run was trained on, or the system cannot write.
     """
     folder = Path(folder)
+    if jobs < 1:
+        raise ConfigError(f"--jobs must be 1 or more, got {jobs}")
+    test_device(accelerator)
     data = _same_data(folder)
     stamp = predictor_stamp(folder)
     every = data.cases(part)

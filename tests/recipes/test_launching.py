@@ -88,6 +88,9 @@ def test_a_fold_tests_other_patients(train, volumes, tmp_path):
         (["--set", "training.optimizer=sdg", "--out", "x"], "did you mean 'sgd'"),
         (["--logger", "wandbee", "--out", "x"], "unknown logger 'wandbee'"),
         (["--logger", "no.such:Logger", "--out", "x"], "cannot be made"),
+        (["--accelerator", "cpuu", "--out", "x"], "unknown accelerator 'cpuu': did you mean 'cpu'"),
+        (["--jobs", "0", "--out", "x"], "--jobs must be 1 or more"),
+        (["--set", "training.patch=[16,16]", "--out", "x"], "training.patch needs 3 sizes"),
         ([], "a run needs a folder: give --out FOLDER"),
     ],
 )
