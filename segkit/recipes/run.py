@@ -75,9 +75,7 @@ class Run:
         asked, net = self.settings.training, self.settings.network
         statistics, auto = self.data.statistics, asked.patch == "auto"
         if not auto and (len(asked.patch) != self.data.dims or min(asked.patch) < 1):
-            raise ConfigError(
-                f"training.patch needs {self.data.dims} sizes of 1 or more, got {asked.patch}"
-            )
+            raise ConfigError(f"training.patch needs {self.data.dims} sizes of 1 or more, got {asked.patch}")
         found = fit_geometry(
             statistics["shape"] if auto else asked.patch,
             statistics["spacing_mm"] or likely_spacing(statistics["shape"]),
