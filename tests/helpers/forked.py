@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+from segkit.train import latest_checkpoint
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -77,14 +79,16 @@ class Runs:
         Returns:
             The folder of the last run.
         """
-        moments, attempt = Random(0), 0
+        moments, attempt, after_a_save = Random(0), 0, 0
         while kills:
             folder = home / f"run{attempt}"
             if self.kill(folder, moments.uniform(0, latest)):
                 kills -= 1
+                after_a_save += latest_checkpoint(folder) is not None
             else:
                 ended(folder)
                 attempt, latest = attempt + 1, 0.7 * latest
+        assert after_a_save > 3
         self.finish(home / f"run{attempt}")
         return home / f"run{attempt}"
 
