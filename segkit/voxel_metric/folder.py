@@ -88,7 +88,8 @@ def load_two_stage(folder: str | Path, *, device: torch.device | str = "cpu") ->
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(
-            f"{folder / INDEX} is missing or damaged: complete the folder with save_two_stage()"
+            f"{folder / INDEX} is missing or damaged: finish both stages (`segkit train` goes on with "
+            "--resume), or complete the folder with save_two_stage()"
         ) from error
     return _stages(folder, box, pad=pad, device=device)
 
