@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -12,9 +13,10 @@ from segkit.recipes.keeping import as_table, cost_rows, read_run_records, result
 
 
 @pytest.fixture
-def kept(train, tmp_path):
+def kept(train, tmp_path, monkeypatch):
     """The record of a run of two updates."""
     run, file = tmp_path / "run", tmp_path / "records" / "supervised-toy.json"
+    monkeypatch.setattr(sys, "argv", ["segkit", "train", "supervised", "--out", str(run)])
     assert train("supervised", "--out", str(run)) == 0
     assert cli.main(["test", str(run), "--accelerator", "cpu", "--record", str(file)]) == 0
     return run, file
@@ -26,7 +28,10 @@ def test_a_record_holds_what_was_done_and_found(kept, volumes):
     training = record["trainings"]["supervised"]
     assert record["recipe"] == "supervised" and record["data"]["cases"]["test"] == 2
     assert training["updates"] == 2 and training["cpu_seconds"] > 0 and training["memory_mb"] > 0
-    assert training["command"].startswith("segkit ") and str(run.parent) not in file.read_text()
+    assert (
+        training["command"].startswith("segkit train supervised --out ")
+        and str(run.parent) not in file.read_text()
+    )
     assert len(record["test"]["values"]["dice"]["anterior"]) == len(record["test"]["cases"]) == 2
     assert record["test"]["cpu_seconds"] > 0
     found = json.loads((run / "test" / "results.json").read_text())
