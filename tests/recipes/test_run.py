@@ -35,15 +35,16 @@ def test_weights_are_a_function_of_the_seed(volumes):
 
 
 def test_left_and_right_do_not_change_places(volumes, tmp_path):
-    assert run_on(volumes).flip_axes == (0, 1, 2)
+    assert run_on(volumes, scale="full").flip_axes == (0, 1, 2)
     cases = [
         case.with_(classes=("background", "left part", "right part")) for case in phantoms("hippocampus", 4)
     ]
     split = make_split([case.group for case in cases], (2, 1, 1), seed=0)
     sided = prepare_list(cases, tmp_path / "sided", name="sided", split=split, say=lambda line: None)
-    assert run_on(sided).flip_axes == (1, 2)
+    assert run_on(sided, scale="full").flip_axes == (1, 2)
     assert run_on(sided, "augmentation.flip_axes=[0]").test_flips == ()
-    assert run_on(sided, "inference.flips=auto").test_flips == (1, 2)
+    assert run_on(sided, scale="full").test_flips == (1, 2)
+    assert run_on(volumes).flip_axes == run_on(volumes).test_flips == ()
 
 
 def test_few_labelled_patients_are_nested(volumes):
