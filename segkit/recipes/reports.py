@@ -93,8 +93,8 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def _summary(results: Results) -> str:
     lines = [
         (
-            row.structure, row.metric, f"{row.summary.mean:.4g} [{row.low:.4g}, {row.high:.4g}]",
-            f"{row.summary.median:.4g}", "" if row.summary.unit == "1" else row.summary.unit,
+            row.structure, row.metric, f"{_said(row.summary.mean)} [{_said(row.low)}, {_said(row.high)}]",
+            _said(row.summary.median), "" if row.summary.unit == "1" else row.summary.unit,
             *(str(getattr(row.summary, name)) for name in ("n", "missed", "spurious", "undefined")),
         )
         for row in results.rows
@@ -103,13 +103,18 @@ def _summary(results: Results) -> str:
     return _table(head, lines)
 
 
+def _said(value: float) -> str:
+    """Four digits, and all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def _cases(results: Results) -> str:
     metrics = list(dict.fromkeys(row.metric for row in results.rows))
     lines = [
         (
             str(record["id"]),
             structure,
-            *("–" if found[m]["value"] is None else f"{found[m]['value']:.4g}" for m in metrics),
+            *("–" if found[m]["value"] is None else _said(found[m]["value"]) for m in metrics),
         )
         for record in results.records
         for structure, found in record["metrics"].items()
@@ -126,16 +131,17 @@ def _trainings(run: Path) -> list[Path]:
 def _curve(checkpoint: Path, run: Path) -> str:
     history = History(**json.loads((checkpoint / "history.json").read_text("utf-8")))
     name = "" if checkpoint.parent == run else f" of {checkpoint.parent.name}"
+    looked = "validation.dice" in history.names
     with style():
-        fig, axes = figure(1, 2, width="page", height=2.8)
-        left, right = axes[0]
-        left.plot(*history.series("total"))
-        left.set(xlabel="update", ylabel="loss")
-        if "validation.dice" in history.names:
-            right.plot(*history.series("validation.dice"), marker="o")
-        right.set(xlabel="update", ylabel="validation Dice")
-    text = f"The training{name}: loss of every update, and Dice of the validation cases that were looked at."
-    return _picture(fig, f"Loss and validation Dice{name}", text)
+        fig, axes = figure(1, 1 + looked, width="page" if looked else "column", height=2.8)
+        axes[0, 0].plot(*history.series("total"))
+        axes[0, 0].set(xlabel="update", ylabel="loss")
+        if looked:
+            axes[0, 1].plot(*history.series("validation.dice"), marker="o")
+            axes[0, 1].set(xlabel="update", ylabel="validation Dice")
+    text = f"The training{name}: loss of every update"
+    text += ", and Dice of the validation cases that were looked at." if looked else "."
+    return _picture(fig, f"Loss{' and validation Dice' if looked else ''}{name}", text)
 
 
 def _drawn(case: PreparedCase, prediction: Callable[[PreparedCase], Tensor], score: float) -> str:

@@ -49,6 +49,8 @@ def test_from_data_to_results(recipe, train, tmp_path, volumes):
     found = json.loads((run / "test" / "results.json").read_text())
     assert len(found["cases"]) == 2
     assert list(json.loads((run / "run.json").read_text())["trainings"]) == PHASES.get(recipe, [recipe])
+    looked = recipe != "voxel_metric"  # neither of its stages trains on what a validation case is
+    assert ("Loss and validation Dice" in (run / "test" / "report.html").read_text()) == looked
     segment = load_segmenter(run, stored_settings(run), device=torch.device("cpu"))
     case = open_prepared(volumes).cases("test")[0].load()
     probs = segment(case)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from segkit.data import Case, corrupt_labels, crop_or_pad, load, resize, z_score
-from segkit.data.slicing import slices
+from segkit.data.slicing import in_slices, slices
 from segkit.errors import DataError
 from segkit.experiments.plan import Setting
 from segkit.train import Supervised, one_cycle
@@ -32,9 +32,7 @@ class SliceWise(Supervised):
 
     def predict(self, image: Tensor) -> Tensor:
         """Class probabilities (B, K, D, H, W) of volumes (B, C, D, H, W)."""
-        batch, channels, depth, *plane = image.shape
-        slices = image.transpose(1, 2).reshape(batch * depth, channels, *plane)
-        return super().predict(slices).unflatten(0, (batch, depth)).transpose(1, 2)
+        return in_slices(super().predict, image)
 
 
 def prepare(name: str) -> list[Case]:

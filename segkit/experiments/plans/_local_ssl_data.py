@@ -6,18 +6,18 @@ dimensions by one network and two slice by slice by another, so that weights can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from segkit.data import Augment, Case, WholeBatches, load, resize, z_score
-from segkit.data.slicing import slices
 from segkit.data.splitting import Split, load_split
 from segkit.experiments.draw import Draw
 from segkit.experiments.plans import _acdc as acdc
 from segkit.experiments.plans import _head_neck as head_neck
 from segkit.experiments.plans import _hippocampus as hippocampus
+from segkit.experiments.plans._setup import SeenBy
 
 CHAOS_GRID = 64
 """Pixels in the plane, blocks of four by four averaged: 5 mm."""
@@ -26,8 +26,8 @@ CHOICES_SHARE = 0.6
 """Of the training and validation patients of a small set: those whose labels are drawn from for choices."""
 
 
-@dataclass(frozen=True)
-class Setup:
+@dataclass(frozen=True, repr=False)
+class Setup(SeenBy):
     """A data set as the networks see it.
 
     Attributes:
@@ -55,14 +55,6 @@ class Setup:
     rotate_deg: float = 15.0
     scale: float = 0.15
     weight: tuple[float, float] = (1.0, 1.0)
-
-    def __repr__(self) -> str:
-        """The numbers, which make up the fingerprint of a plan."""
-        return repr(tuple(vars(self).values()))
-
-    def planes(self, cases: Sequence[Case]) -> list[Case]:
-        """What the network is trained on: slices for a 2-D one."""
-        return [plane for case in cases for plane in slices(case, 0)] if self.dims == 2 else list(cases)
 
 
 def flat(view: int, batch: int) -> Setup:

@@ -7,7 +7,7 @@ further channels at zero, and see the same images in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from segkit.data import Augment, Case, WholeBatches
-from segkit.data.slicing import slices
+from segkit.data.slicing import in_slices
 from segkit.data.splitting import Split
 from segkit.experiments.draw import Draw
 from segkit.experiments.plan import Arm
+from segkit.experiments.plans._setup import SeenBy
 from segkit.losses import CrossEntropyLoss, SoftDiceLoss, cross_entropy, reduce
 from segkit.mask_prior import (
     MaskPrior,
@@ -37,8 +38,8 @@ FLOATS = ("distance", "coordinates", "grid", "constant", "change")
 """Last words of the names of maps that are no masks; all others are."""
 
 
-@dataclass(frozen=True)
-class Setup:
+@dataclass(frozen=True, repr=False)
+class Setup(SeenBy):
     """A data set as the networks see it.
 
     Attributes:
@@ -60,14 +61,6 @@ class Setup:
     rotate_deg: float = 15.0
     scale: float = 0.15
     weight: tuple[float, float] = (1.0, 1.0)
-
-    def __repr__(self) -> str:
-        """The numbers, which make up the fingerprint of a plan."""
-        return repr(tuple(vars(self).values()))
-
-    def planes(self, cases: Sequence[Case]) -> list[Case]:
-        """What the network is trained on: slices for a 2-D one."""
-        return [plane for case in cases for plane in slices(case, 0)] if self.dims == 2 else list(cases)
 
 
 def join(case: Case, setup: Setup) -> Case:
@@ -160,13 +153,6 @@ class SliceWise(MaskPrior):
     def predict(self, image: Tensor) -> Tensor:
         """Class probabilities (B, K, D, H, W) of volumes (B, C, D, H, W)."""
         return in_slices(super().predict, image)
-
-
-def in_slices(predict: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
-    """A prediction for slices as one for volumes."""
-    batch, depth = image.shape[0], image.shape[2]
-    found = predict(image.transpose(1, 2).flatten(0, 1))
-    return found.unflatten(0, (batch, depth)).transpose(1, 2)
 
 
 def with_prior(

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from segkit.data import Case, WholeBatches
+from segkit.data.slicing import in_slices
 from segkit.experiments.draw import Draw
 from segkit.experiments.plans._mask_prior import (
     Setup,
     batches_of,
-    in_slices,
     losses,
     network,
     separate,

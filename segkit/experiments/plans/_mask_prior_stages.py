@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from segkit.data import Case, WholeBatches
+from segkit.data.slicing import in_slices
 from segkit.experiments.draw import Draw
 from segkit.experiments.plan import Arm
 from segkit.experiments.plans._mask_prior import (
     Setup,
     batches_of,
-    in_slices,
     losses,
     network,
     separate,
