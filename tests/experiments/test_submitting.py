@@ -25,6 +25,7 @@ def square(shared, job):
 @pytest.fixture(autouse=True)
 def seen_at_once(monkeypatch):
     monkeypatch.setattr(submitting, "POLL_S", 0.1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as this process: other threads add up in another order
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
 
 

@@ -8,21 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-import torch
 
 from segkit.data import describe, load_split, phantom
 from segkit.data.case import Case
 from segkit.data.locations import root_below
 from segkit.data.reading import read_all
+from tests.helpers.threads import one_thread as one_thread
 
 _DEFAULT = Path(__file__).parents[3] / "shared" / "data"
 REAL = Path(os.environ.get("SEGKIT_DATA") or _DEFAULT).absolute()
 GROUNDS = ["phantom", "real"] if REAL.is_dir() else ["phantom"]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @lru_cache(maxsize=4)

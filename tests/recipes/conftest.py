@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from segkit import cli
 from segkit.data import crop_or_pad, make_split, phantoms, prepare_list
+from tests.helpers.threads import one_thread as one_thread
 
 SMALL = [
     "training.iterations=2", "training.patch=[16,16,16]", "network.channels=[4,8]", "training.workers=0",
@@ -18,12 +16,8 @@ SMALL = [
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch) -> Iterator[None]:
+def no_scale(monkeypatch) -> None:
     monkeypatch.delenv("SCALE", raising=False)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

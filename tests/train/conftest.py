@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from segkit.train import Supervised, Trainer, seed_everything
+from tests.helpers.threads import one_thread as one_thread
 
 
 class RandomBatches:
@@ -34,15 +35,6 @@ def small_net(*, width: int = 4, dropout: float = 0.2) -> nn.Module:
         nn.Dropout(dropout),
         nn.Conv3d(width, 3, 3, padding=1),
     )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in a fixed order, and no fight over cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
