@@ -1,4 +1,4 @@
-"""One thread for the tests of a folder: the tensors are small, other tests run beside these, and sums keep their order."""
+"""One thread for the tests of a folder: small tensors, other tests beside these, sums in a fixed order."""
 
 from __future__ import annotations
 
