@@ -36,8 +36,8 @@ def submit_runs(
     by every job. Keep the process that submits alive until the last result: what it does not see is not
     recorded, and is submitted again the next time.
 
-    With another number of threads than here (`OMP_NUM_THREADS`) sums are taken in another order, and a training
-    run ends in slightly other weights; a record names its threads.
+    With another number of threads than here (`OMP_NUM_THREADS`) sums are taken in another order, and training
+    ends in slightly other weights; a record names its threads.
 
     Args:
         work: `work(shared, job) → result`, defined at the top of a module.
