@@ -12,7 +12,7 @@ from segkit.experiments.plans._coarse_refined_watch import monitors_and_contrast
 from segkit.train import one_cycle
 
 UPDATES = 1000
-"""Of batch 8: where supervised training has stopped rising; see `plateau`, which asks for fewer and for more."""
+"""Of batch 8: where supervised training has stopped rising; `plateau` asks for fewer and for more."""
 
 TRAINING: dict[str, Any] = {"schedule": one_cycle, "clip": 12.0, "lr": 3e-3}
 """Of all arms: AdamW in one cycle."""
