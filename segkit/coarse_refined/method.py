@@ -26,7 +26,7 @@ class CoarseRefined(SemiSupervised):
     the default, the target is the refined output on the weak view, without gradient, and both outputs learn
     it on the strong view: the difference between the views is what new information enters through. With
     `view=None` the coarse output follows the refined one on the same view; then the refiner learns from
-    labels alone.
+    labels alone, unless the consistency is "symmetric", which differs from "detached" there and only there.
 
     Logged besides the terms, on unlabelled weak views: "gap", the mean of $\lVert p_c - p_r \rVert$,
     "entropy" and "foreground" of the target; and the active shares of the ranked losses. See `TargetWatch`

@@ -46,9 +46,11 @@ SEARCH: dict[str, Arm] = {
         f"{letter} {name}": changed("CRII-Net", variant=name)
         for letter, name in (("B", "decoders"), ("C", "cascade"))
     },
+    "C0 one view": changed("CRII-Net", strong=False),
+    "C1 one view": changed("CRII-Net", kind="symmetric", strong=False),
     **{
         f"C{i} {kind}": changed("CRII-Net", kind=kind)
-        for i, kind in enumerate(("symmetric", "kl", "hard", "sharpened"), start=1)
+        for i, kind in enumerate(("kl", "hard", "sharpened"), start=2)
     },
     "C3 sure": changed("CRII-Net", kind="sure"),
     **{
@@ -65,7 +67,8 @@ SEARCH: dict[str, Arm] = {
     "graded": reranked("CRII-Net", graded=True),
     **{f"γ {weight:g}": reranked("CRII-Net", weight=weight) for weight in (0.03, 0.3, 1.0)},
 }
-"""One change at a time to "CRII-Net", which is A (residual refiner), C0 (detached target) and R1 (lists)."""
+"""One change at a time to "CRII-Net", which is A (residual refiner), C0 (detached target) and R1 (lists). Between
+two views the target has no gradient in any case: C1 needs a single view, and C0 on a single view beside it."""
 
 LABELLED_MIXED: dict[str, dict[str, Any]] = {
     "own 0.1": {"own": True, "weight": 0.1},

@@ -69,7 +69,8 @@ class Recipe:
 
     Attributes:
         kinds: terms, joined by "+": of `LOCAL`, `POOLED`, or one of `SPOILT`.
-        taps: where terms of points look; pooled ones look at the bottom.
+        taps: where terms of points look.
+        pooled: where pooled terms look; at the bottom, as their authors do.
         updates: of the pre-training.
         lr: highest rate, one cycle of AdamW.
         flips: "none", "single" mirrors each view on its own, "together" both views of a pair alike.
@@ -82,6 +83,7 @@ class Recipe:
 
     kinds: str
     taps: tuple[str, ...] = ("decoder0",)
+    pooled: tuple[str, ...] = ("bottom",)
     updates: int = 600
     lr: float = 2e-3
     flips: str = "none"
@@ -143,7 +145,7 @@ def pretraining_method(recipe: Recipe, setup: Setup, net: UNet) -> Method:
     weights: dict[str, float] = {}
     for kind in kinds:
         options = {**HEADS, **recipe.options.get(kind, {})}
-        for tap in ("bottom",) if kind in POOLED else recipe.taps:
+        for tap in recipe.pooled if kind in POOLED else recipe.taps:
             name = f"{kind}_{tap}"
             weights[name] = recipe.weights.get(kind, 1.0)
             if kind in POOLED:

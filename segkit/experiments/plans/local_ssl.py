@@ -59,6 +59,7 @@ TRAINING: dict[str, Any] = {
 WORDS = {
     "random": "random weights",
     "global": "pre-trained: pooled vectors agree (BYOL)",
+    "global at levels": "pre-trained: pooled vectors agree, at the levels of the local terms",
     "SimCLR": "pre-trained: pooled vectors in contrast (SimCLR)",
     "restoration": "pre-trained: distorted views are restored (as Models Genesis)",
     "masked": "pre-trained: hidden blocks are restored (masked autoencoding)",
@@ -74,6 +75,7 @@ WORDS = {
 
 KINDS = {
     "global": "global",
+    "global at levels": "global",
     "SimCLR": "simclr",
     "restoration": "restoration",
     "masked": "masked",
@@ -96,7 +98,10 @@ def recipe(dataset: str, name: str, **changes: Any) -> Recipe:
     kinds = KINDS[name]
     # An image is restored at its own resolution.
     taps = ("decoder0",) if kinds in ("restoration", "masked") else TAPS[dataset]
-    return Recipe(kinds, **{"taps": taps, "updates": PRETRAINING[dataset], **changes})
+    usual: dict[str, Any] = {"taps": taps, "updates": PRETRAINING[dataset]}
+    if name == "global at levels":
+        usual["pooled"] = TAPS[dataset]
+    return Recipe(kinds, **{**usual, **changes})
 
 
 def fine(dataset: str, name: str, *, source: str = "", words: str = "", **options: Any) -> Arm:
