@@ -67,8 +67,9 @@ SEARCH: dict[str, Arm] = {
     "graded": reranked("CRII-Net", graded=True),
     **{f"γ {weight:g}": reranked("CRII-Net", weight=weight) for weight in (0.03, 0.3, 1.0)},
 }
-"""One change at a time to "CRII-Net", which is A (residual refiner), C0 (detached target) and R1 (lists). Between
-two views the target has no gradient in any case: C1 needs a single view, and C0 on a single view beside it."""
+"""One change at a time to "CRII-Net", which is A (residual refiner), C0 (detached target) and R1 (lists).
+
+Between two views the target has no gradient in any case: C1 needs a single view, and C0 on one beside it."""
 
 LABELLED_MIXED: dict[str, dict[str, Any]] = {
     "own 0.1": {"own": True, "weight": 0.1},
