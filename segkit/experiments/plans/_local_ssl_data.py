@@ -59,8 +59,7 @@ class Setup(SeenBy):
 
 def flat(view: int, batch: int) -> Setup:
     """A setup for slices, with square views of so many pixels."""
-    half, quarter = view // 3, view // 6
-    points = {"decoder0": (half,) * 2, "decoder1": (half,) * 2, "decoder2": (quarter,) * 2, "bottom": (4, 4)}
+    points = {tap: (8, 8) for tap in ("decoder0", "decoder1", "decoder2")} | {"bottom": (4, 4)}
     return Setup(
         dims=2, widths=(8, 16, 32, 64), strides=(1, 2, 2, 2), view=(view, view), points=points, pairs=16,
         batch=batch, probe="decoder1", rotate_deg=20.0,

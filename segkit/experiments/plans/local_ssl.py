@@ -34,7 +34,7 @@ FEW = {"acdc": 2, "chaos": 2, "openkbp": 2, "hippocampus": 4}
 FIRST = {"acdc": 2000, "chaos": 2000, "openkbp": 1500, "hippocampus": 1500}
 """Updates on the labelled images that cost what a pre-training costs, for the control of equal compute."""
 
-PRETRAINING = {"acdc": 600, "chaos": 600, "openkbp": 600, "hippocampus": 600}
+PRETRAINING = {"acdc": 2400, "chaos": 2400, "openkbp": 1200, "hippocampus": 1200}
 """Updates of every pre-training on a set."""
 
 TAPS = {
