@@ -12,7 +12,7 @@ from segkit.experiments.plans._local_ssl_features import knowledge, probed
 from segkit.experiments.plans._local_ssl_pretraining import Recipe
 from segkit.train import one_cycle
 
-UPDATES = {"acdc": 400, "chaos": 400, "openkbp": 300, "hippocampus": 300}
+UPDATES = {"acdc": 800, "chaos": 800, "openkbp": 300, "hippocampus": 300}
 """Of fine-tuning; `curves_…` shows how much twice and four times as many change."""
 
 PROBE_UPDATES = 100
