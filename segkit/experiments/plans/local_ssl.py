@@ -15,7 +15,10 @@ from segkit.train import one_cycle
 UPDATES = {"acdc": 800, "chaos": 800, "openkbp": 300, "hippocampus": 300}
 """Of fine-tuning; `curves_…` shows how much twice and four times as many change."""
 
-PROBE_UPDATES = 100
+PROBE_UPDATES = 200
+"""At `PROBE_RATE`; twice as many change nothing."""
+
+PROBE_RATE = 0.2
 
 LABELLED: dict[str, tuple[int | None, ...]] = {
     "acdc": (1, 2, 4, 8, 16, None),
@@ -172,7 +175,7 @@ def features(dataset: str, experiment: str, question: str, arms: dict[str, Arm],
     taps = [SETUPS[dataset].probe, *([] if SETUPS[dataset].probe == "bottom" else ["bottom"])]
     options: dict[str, Any] = {
         "updates": PROBE_UPDATES,
-        "training": {"schedule": one_cycle, "lr": 2e-2},
+        "training": {"schedule": one_cycle, "lr": PROBE_RATE},
         "settings": tuple({"n_labelled": PROBED[dataset], "tap": tap} for tap in taps),
         "metrics": ("dice",),
         "extra": partial(knowledge, setup=SETUPS[dataset]),
