@@ -97,8 +97,8 @@ def linear_probe(
         net, tap, n_classes, loss: see `LinearProbe`.
         batches: with "image" and "label".
         iterations: updates.
-        lr: highest learning rate of one cycle of AdamW. It is high because the features are scaled and the map is
-            linear; at a tenth of it, 200 updates are too few, and weak features look weaker than they are.
+        lr: highest learning rate of one cycle of AdamW; high because the features are scaled and the map is
+            linear. At a tenth of it 200 updates are too few, and weak features look weaker than they are.
         seed: of the head's weights.
         options: further ones of the `Trainer`.
 
