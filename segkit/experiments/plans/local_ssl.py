@@ -35,8 +35,8 @@ FEW = {"acdc": 2, "chaos": 2, "openkbp": 2, "hippocampus": 4}
 """Labelled patients of the experiments about one choice or control."""
 
 FIRST = {"acdc": 2000, "chaos": 2000, "openkbp": 1500, "hippocampus": 1500}
-"""Updates on the labelled images before the usual ones, for the control of equal compute. Measured for shorter
-pre-trainings than `PRETRAINING`: to be measured again before `controls_…` is run."""
+"""Updates on the labelled images before the usual ones, for the control of equal compute. Measured for
+shorter pre-trainings than `PRETRAINING`: to be measured again before `controls_…` is run."""
 
 PRETRAINING = {"acdc": 2400, "chaos": 2400, "openkbp": 1200, "hippocampus": 1200}
 """Updates of every pre-training on a set."""
