@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools import generated, html, keys, stage
+from tools.data_sets import fetch_missing
 from tools.execute import SCALES, Store, absolute_data_folder, execute
 from tools.toc import SUFFIXES, BookError, config, pages, toc_names
 
@@ -78,6 +79,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     absolute_data_folder()
     try:
+        fetch_missing()
         build_book(HOME, given.build.resolve(), scale=given.scale, jobs=given.jobs)
     except BookError as problem:
         print(problem, file=sys.stderr)

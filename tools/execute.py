@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import keys
+from tools.data_sets import fetch_missing
 from tools.toc import BookError, Page, pages
 
 HOME = Path(__file__).resolve().parent.parent
@@ -199,6 +200,7 @@ def main(arguments: list[str]) -> int:
     absolute_data_folder()
     named = [path.resolve() for path in given.notebooks]
     try:
+        fetch_missing()
         chosen = [Page(path.relative_to(HOME).with_suffix("").as_posix(), path) for path in named] or [
             page for page in pages(HOME) if page.is_notebook
         ]
