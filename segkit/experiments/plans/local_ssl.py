@@ -243,6 +243,7 @@ for _set in SETUPS:
                     for words, options in GOING_ON.items()
                 },
             },
+            settings=labelled(FEW[_set], 4, pretraining=0),
         ),
         choosing(
             _set,
