@@ -17,9 +17,9 @@ def widen_input(narrow: nn.Module, wide: nn.Module, *, zero: bool = True) -> nn.
     channels are new. With `zero` these begin at 0, so that before the first update the wide network computes
     what the narrow one does, whatever the further channels hold; their gradient is not 0.
 
-    It is equal bit for bit in PyTorch's default memory layout, and in 3-D in the channels-last one. In 2-D
-    channels-last, kernels for a single input channel are others than for several, and sums are rounded
-    differently (seen: at most 4e-6).
+    The outputs are equal up to rounding. Often they are so bit for bit; but for another number of channels
+    PyTorch may pick another kernel, which sums in another order. That depends on the processor, the memory
+    layout and the kind of convolution (seen: at most 4e-6).
 
     Args:
         narrow: the network of the fewer channels; it stays as it is.

@@ -11,6 +11,9 @@ from segkit.errors import ConfigError
 from segkit.mask_prior import widen_input
 from segkit.nets import UNet, ViTSegmenter
 
+ROUNDING = 2e-5
+"""Other numbers of channels may be summed in another order: the processor decides which kernel is picked."""
+
 OPTIONS = [
     {},
     {"residual": True, "norm": "group"},
@@ -22,33 +25,24 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize(("dims", "extra", "batch"), list(itertools.product((2, 3), (1, 3), (1, 2))))
-def test_with_zero_weights_logits_are_equal_bit_for_bit(options, dims, extra, batch):
+def test_with_zero_weights_logits_are_equal(options, dims, extra, batch):
     torch.manual_seed(0)
     narrow, wide = (UNet(dims, c, 3, (6, 10), **options) for c in (1, 1 + extra))
     image, prior = (torch.randn(batch, c, *(12, 14, 10)[:dims]) for c in (1, extra))
     widen_input(narrow, wide)
-    assert torch.equal(wide(torch.cat([image, prior], 1)), narrow(image))
+    torch.testing.assert_close(wide(torch.cat([image, prior], 1)), narrow(image), atol=ROUNDING, rtol=0)
 
 
-def test_so_are_those_of_3d_nets_in_channels_last_memory():
+@pytest.mark.parametrize(("dims", "layout"), [(2, torch.channels_last), (3, torch.channels_last_3d)])
+def test_so_are_those_in_channels_last_memory(dims, layout):
     torch.manual_seed(1)
-    layout = torch.channels_last_3d
-    narrow, wide = (UNet(3, c, 3, (8, 16)) for c in (1, 2))
+    narrow, wide = (UNet(dims, c, 3, (8, 16)) for c in (1, 2))
     widen_input(narrow, wide)
-    inputs = torch.randn(2, 2, 12, 14, 10)
+    inputs = torch.randn(2, 2, *(12, 14, 10)[:dims])
     narrow, wide = narrow.to(memory_format=layout), wide.to(memory_format=layout)
     image = inputs[:, :1].contiguous(memory_format=layout)
-    assert torch.equal(wide(inputs.contiguous(memory_format=layout)), narrow(image))
-
-
-def test_in_2d_channels_last_memory_they_differ_by_rounding():
-    torch.manual_seed(1)
-    layout = torch.channels_last
-    narrow, wide = (UNet(2, c, 3, (8, 16)) for c in (1, 2))
-    widen_input(narrow, wide)
-    inputs = torch.randn(4, 2, 24, 24)
-    narrow, wide = narrow.to(memory_format=layout), wide.to(memory_format=layout)
-    torch.testing.assert_close(wide(inputs), narrow(inputs[:, :1]), atol=2e-5, rtol=0)
+    found = wide(inputs.contiguous(memory_format=layout))
+    torch.testing.assert_close(found, narrow(image), atol=ROUNDING, rtol=0)
 
 
 def test_a_vision_transformer_is_widened_too():
