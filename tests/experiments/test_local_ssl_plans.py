@@ -32,6 +32,7 @@ TINY = {
         strides=(2, 2), points={"decoder0": (3, 3, 3), "bottom": (2, 2, 2)},
     ),
 }  # fmt: skip
+TINY["hc18"] = TINY["acdc"]
 
 
 def hearts(name: str) -> list[Case]:
@@ -48,7 +49,12 @@ def heads(name: str) -> list[Case]:
     ]
 
 
-SMALL = {"acdc": hearts, "openkbp": heads}
+def scans(name: str) -> list[Case]:
+    """Images that are no slices of anything."""
+    return [resize(z_score(case).with_(meta={}), (24, 32)) for case in phantoms("ultrasound", 5)]
+
+
+SMALL = {"acdc": hearts, "openkbp": heads, "hc18": scans}
 
 
 def split(name: str):
@@ -107,9 +113,10 @@ def test_every_arm_of_the_main_tables_trains_and_tells_its_cost(dataset, name, p
 
 
 @pytest.mark.parametrize("name", ["random", *KINDS])
-def test_every_pretraining_is_probed(name, prepared):
-    plan = small("features_acdc")
-    record = run_one(plan, prepared["acdc"], name, 0, {"n_labelled": 2, "tap": "bottom"})
+@pytest.mark.parametrize("dataset", ["acdc", "hc18"])
+def test_every_pretraining_is_probed(dataset, name, prepared):
+    plan = small(f"features_{dataset}")
+    record = run_one(plan, prepared[dataset], name, 0, {"n_labelled": 2, "tap": "bottom"})
     validate_record(record)
     metrics = record["evaluation"]["metrics"]
     assert set(metrics) == {

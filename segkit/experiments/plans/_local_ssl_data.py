@@ -1,7 +1,8 @@
-"""The four sets of chapter 7 as its networks see them, and what fits each of them.
+"""The five sets of chapter 7 as its networks see them, and what fits each of them.
 
 No label is asked where the organ is: frames lie in the middle of the arrays. Two sets are seen in three
-dimensions by one network and two slice by slice by another, so that weights can go from set to set.
+dimensions by one network, two slice by slice by another, so that weights can go from set to set, and images
+of one plane by that as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from segkit.data import Augment, Case, WholeBatches, load, resize, z_score
 from segkit.data.splitting import Split, load_split
 from segkit.experiments.draw import Draw
 from segkit.experiments.plans import _acdc as acdc
+from segkit.experiments.plans import _hc18 as hc18
 from segkit.experiments.plans import _head_neck as head_neck
 from segkit.experiments.plans import _hippocampus as hippocampus
 from segkit.experiments.plans._setup import SeenBy
@@ -31,7 +33,7 @@ class Setup(SeenBy):
     """A data set as the networks see it.
 
     Attributes:
-        dims: of the network; with 2 it sees slices and predicts volumes slice by slice.
+        dims: of the network; with 2 it sees images, or slices and predicts volumes slice by slice.
         widths, strides: of the U-Net's levels.
         view: voxels of a view.
         points: tap → points per axis at which features are compared.
@@ -80,6 +82,7 @@ def solid(view: tuple[int, int, int], **options: object) -> Setup:
 SETUPS: dict[str, Setup] = {
     "acdc": flat(48, 8),
     "chaos": flat(40, 8),
+    "hc18": flat(36, 8),
     "openkbp": solid((24, 24, 24), pairs=4, batch=2, air=-3.0, rotate_deg=10.0, weight=(50.0, 5.0)),
     "hippocampus": solid((24, 32, 24), pairs=4, batch=2, rotate_deg=10.0),
 }
@@ -125,6 +128,7 @@ def hippocampi(name: str) -> list[Case]:
 PREPARE: dict[str, Callable[[str], list[Case]]] = {
     "acdc": hearts,
     "chaos": abdomens,
+    "hc18": hc18.prepare,
     "openkbp": heads,
     "hippocampus": hippocampi,
 }

@@ -22,5 +22,8 @@ class SeenBy:
         return repr(tuple(vars(self).values()))
 
     def planes(self, cases: Sequence[Case]) -> list[Case]:
-        """What the network is trained on: slices for a 2-D one."""
-        return slices_of(cases) if self.dims == 2 else list(cases)
+        """What the network is trained on: slices of volumes for a 2-D one."""
+        return [plane for case in cases for plane in self._of(case)]
+
+    def _of(self, case: Case) -> list[Case]:
+        return slices_of([case]) if len(case.shape) > self.dims else [case]

@@ -12,7 +12,7 @@ from segkit.experiments.plans._local_ssl_features import knowledge, probed
 from segkit.experiments.plans._local_ssl_pretraining import Recipe
 from segkit.train import one_cycle
 
-UPDATES = {"acdc": 800, "chaos": 800, "openkbp": 300, "hippocampus": 300}
+UPDATES = {"acdc": 800, "chaos": 800, "hc18": 300, "openkbp": 300, "hippocampus": 300}
 """Of fine-tuning; `curves_…` shows how much twice and four times as many change."""
 
 PROBE_UPDATES = 200
@@ -23,27 +23,30 @@ PROBE_RATE = 0.2
 LABELLED: dict[str, tuple[int | None, ...]] = {
     "acdc": (1, 2, 4, 8, 16, None),
     "chaos": (1, 2, 4, None),
+    "hc18": (1, 2, 4, 8, 16, None),
     "openkbp": (1, 2, 4, 8, None),
     "hippocampus": (1, 2, 4, 8, 16, None),
 }
-"""Labelled patients; None for all of the training part (40, 7, 18 and 160)."""
+"""Labelled patients; None for all of the training part (40, 7, 102, 18 and 160)."""
 
-PROBED = {"acdc": 8, "chaos": 4, "openkbp": 8, "hippocampus": 20}
+PROBED = {"acdc": 8, "chaos": 4, "hc18": 8, "openkbp": 8, "hippocampus": 20}
 """Labelled patients of the linear probe."""
 
-FEW = {"acdc": 2, "chaos": 2, "openkbp": 2, "hippocampus": 1}
+FEW = {"acdc": 2, "chaos": 2, "hc18": 1, "openkbp": 2, "hippocampus": 1}
 """Labelled patients of the experiments about one choice or control."""
 
-FIRST = {"acdc": 7600, "chaos": 7600, "openkbp": 2700, "hippocampus": 2700}
+FIRST = {"acdc": 7600, "chaos": 7600, "hc18": 8500, "openkbp": 2700, "hippocampus": 2700}
 """Updates on the labelled images before the usual ones, for the control of equal compute: about the processor
-time of a pre-training with PGL. Measured on hearts and hippocampi; the others' networks are the same."""
+time of a pre-training with PGL. Measured on hearts, ultrasound and hippocampi; the others' networks are the
+same."""
 
-PRETRAINING = {"acdc": 2400, "chaos": 2400, "openkbp": 1200, "hippocampus": 1200}
+PRETRAINING = {"acdc": 2400, "chaos": 2400, "hc18": 2400, "openkbp": 1200, "hippocampus": 1200}
 """Updates of every pre-training on a set."""
 
 TAPS = {
     "acdc": ("decoder1", "decoder0"),
     "chaos": ("decoder1", "decoder0"),
+    "hc18": ("decoder1", "decoder0"),
     "openkbp": ("bottom", "decoder0"),
     "hippocampus": ("bottom", "decoder0"),
 }
