@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -198,6 +199,9 @@ GOING_ON: dict[str, dict[str, Any]] = {
 }
 """What `search_…` tries: options of `tuned`."""
 
+RATES = (5e-3, 1e-2, 2e-2, 4e-2, 8e-2)
+"""What `search_rates_…` tries."""
+
 PLANS: dict[str, Plan] = {}
 
 
@@ -250,22 +254,19 @@ for _set in SETUPS:
         ),
         choosing(
             _set,
-            f"search_random_{_set}",
-            "The same tuning for random weights: learning rate and number of updates. Validation part.",
+            f"search_rates_{_set}",
+            "Which learning rate, which number of updates, for each start by itself? Validation part.",
             {
-                "random": _random,
-                **{
-                    f"rate {rate:g}": Arm(
-                        f"random weights; rate {rate:g}",
-                        partial(tuned, setup=SETUPS[_set]),
-                        training={"lr": rate},
-                    )
-                    for rate in (3e-3, 5e-3, 2e-2)
-                },
+                f"{name} rate {rate:g}": replace(
+                    fine(_set, name, words=f"rate {rate:g}"), training={"lr": rate}
+                )
+                for name in ("random", "global", "PGL", "InfoNCE")
+                for rate in RATES
             },
-            settings=labelled(FEW[_set])
-            + labelled(FEW[_set], updates=2 * UPDATES[_set])
-            + labelled(FEW[_set], updates=4 * UPDATES[_set]),
+            baseline=f"random rate {TRAINING['lr']:g}",
+            settings=labelled(FEW[_set], pretraining=0)
+            + labelled(FEW[_set], pretraining=0, updates=2 * UPDATES[_set])
+            + labelled(FEW[_set], pretraining=0, updates=4 * UPDATES[_set]),
         ),
         features(
             _set,
