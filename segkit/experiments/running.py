@@ -76,7 +76,7 @@ def run_one(
     with peak_memory(device) as peak:
         with _clock(seconds, "prepare"):
             draw = make_draw(plan, prepared, index, setting, salt=of_arm.salt)
-            method = of_arm.method(draw)
+            method = of_arm.method(draw).to(device)
             batches = (of_arm.batches or plan.batches)(draw)
             seed = draw.seed("steps")
             every = max(1, updates // CURVE_POINTS)

@@ -125,7 +125,7 @@ def fit_parent_network(
         method = Supervised(net, DiceCELoss())
         batches = WholeBatches(coarse, batch_size=batch_size, seed=own, augment=augment)
         Trainer(method, iterations=iterations, seed=own, **options).fit(batches)
-        nets.append(net.cpu())
+        nets.append(net)
     return ParentNetwork(nets, grid)
 
 

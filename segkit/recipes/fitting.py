@@ -111,7 +111,7 @@ def fit(
         cpu = None if before else round(process_time() - started, 3)
         cost = {"cpu_seconds": cpu, "memory_mb": peak.total_mb}
         add_training(run.folder, name, trainer, waited=waited, cost=cost)
-    return trainer.predictor
+    return trainer.predictor.to(trainer.fabric.device)
 
 
 def _trainer(run: Run, method: Method, training: Section, *, folder: Path | None, **options: Any) -> Trainer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -105,6 +107,22 @@ def make_fabric(
             "and a NODE_RANK of its own"
         ) from error
     return fabric
+
+
+@contextmanager
+def on_device(fabric: Fabric, home: torch.device, *modules: nn.Module) -> Iterator[None]:
+    """Modules are on the fabric's device inside, and at home afterwards, whatever happens.
+
+    Modules that several processes share stay on their devices: what wraps them counts on it.
+    """
+    for module in modules:
+        module.to(fabric.device)
+    try:
+        yield
+    finally:
+        if fabric.world_size == 1:
+            for module in modules:
+                module.to(home)
 
 
 def _with_timeout(strategy: Any, devices: int | str | list[int], num_nodes: int, timeout_s: float) -> Any:

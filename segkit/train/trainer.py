@@ -7,13 +7,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, cast
 
+import torch
 from lightning_fabric.loggers import Logger
 from torch.optim import AdamW, Optimizer
 
 from segkit.errors import ConfigError
 from segkit.train.ema import EMA
 from segkit.train.gradients import Transform, back_propagate
-from segkit.train.hardware import make_fabric, share_of, to_channels_last
+from segkit.train.hardware import make_fabric, on_device, share_of, to_channels_last
 from segkit.train.history import History
 from segkit.train.interruption import Interruption
 from segkit.train.method import Batches, Method, State
@@ -27,7 +28,8 @@ class Trainer:
     """Trains a method: zero the gradients, step, back-propagate, clip, update.
 
     Args:
-        method: what is trained. It is moved to the device and stays yours; predict with `predictor`.
+        method: what is trained, and stays yours: `fit` takes it to the device and brings it back to where it
+            was, so that what a notebook has in main memory fits it afterwards; predict with `predictor`.
         iterations: updates.
         lr: learning rate at schedule factor 1.
         optimizer: called as `optimizer(parameters, lr=lr)`; bind options with `functools.partial`.
@@ -79,6 +81,7 @@ class Trainer:
         if channels_last:
             to_channels_last(method)
         self.method = method
+        self.home = next((each.device for each in method.parameters()), torch.device("cpu"))
         trained = optimizer([each for each in method.parameters() if each.requires_grad], lr=lr)
         for group in trained.param_groups:
             group.setdefault("initial_lr", group["lr"])
@@ -105,7 +108,11 @@ class Trainer:
         """
         self.run.restore(self)
         self.method.train()
-        with Interruption() as interruption, self.recorder.line(self.iterations, self.done):
+        with (
+            on_device(self.fabric, self.home, self.method, self.predictor),
+            Interruption() as interruption,
+            self.recorder.line(self.iterations, self.done),
+        ):
             while self.done < self.iterations:
                 start = perf_counter()
                 self._update(batches)

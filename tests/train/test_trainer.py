@@ -45,6 +45,20 @@ def test_a_second_fit_has_nothing_left_to_do(make_trainer, batches):
     assert same(before, weights(trainer))
 
 
+@pytest.mark.parametrize("ending", ["done", "stopped"])
+def test_the_method_comes_home_after_the_training(make_trainer, batches, ending):
+    trainer = make_trainer(iterations=3, ema=0.9)
+    assert trainer.home == torch.device("cpu")
+    trainer.home = torch.device("meta")  # the one other device that every machine has
+    if ending == "done":
+        trainer.fit(batches)
+    else:
+        with pytest.raises(TrainingError):
+            trainer.fit([{**batches[0], "image": torch.full_like(batches[0]["image"], torch.nan)}] * 3)
+    for method in (trainer.method, trainer.predictor):
+        assert {each.device.type for each in method.state_dict().values()} == {"meta"}
+
+
 def test_optimiser_of_your_own(make_trainer, batches):
     trainer = make_trainer(optimizer=partial(torch.optim.SGD, momentum=0.9), lr=0.05)
     history = trainer.fit(batches)
