@@ -117,6 +117,8 @@ def build(
     with alone(folder / layout.DATASET):
         for stale in folder.glob(".*.part"):
             shutil.rmtree(stale, ignore_errors=True)
+        for stale in folder.glob(".*.part.json"):  # of a record, which a file replaces when it is complete
+            stale.unlink(missing_ok=True)
         n_classes = len(about.classes)
         todo = [
             Job(source, read, folder, about.settings, n_classes)

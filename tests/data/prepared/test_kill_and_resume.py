@@ -37,3 +37,13 @@ def test_killed_three_times_and_resumed(tmp_path, jobs):
     run(tmp_path / "part", n=40, lines=lines)
     assert "of 40 cases are prepared already" in lines[0]
     assert content(tmp_path / "part") == content(run(tmp_path / "whole", n=40))
+
+
+def test_what_a_killed_process_had_begun_to_write_is_cleared(tmp_path):
+    folder = run(tmp_path / "part", n=2)
+    before = content(folder)
+    (folder / ".case_1.part").mkdir()
+    (folder / ".case_1.part" / "case_1.image.npy").write_bytes(b"half")
+    (folder / ".case_1.4242.part.json").write_bytes(b"")
+    assert content(run(folder, n=2)) == before
+    assert not list(folder.glob(".*.part*"))
