@@ -19,7 +19,7 @@ from segkit.experiments.plans import _local_ssl_features as features
 from segkit.experiments.plans import _local_ssl_pretraining as pretraining
 from segkit.experiments.plans import find_plan, plan_names
 from segkit.experiments.plans._local_ssl_speed import arrivals, updates_to
-from segkit.experiments.plans.local_ssl import CORE, KINDS, PLANS, recipe
+from segkit.experiments.plans.local_ssl import CORE, KINDS, PLANS, SOURCES, recipe
 from segkit.train import one_cycle
 
 TINY = {
@@ -279,7 +279,8 @@ def test_choices_see_no_patient_of_the_test_part_and_other_draws():
 
 
 def test_weights_of_another_set_fit(prepared):
-    for one, other in (("acdc", "chaos"), ("openkbp", "hippocampus")):
+    assert set(SOURCES) == set(data.SETUPS)
+    for one, other in ((one, other) for one, others in SOURCES.items() for other in others):
         first, second = data.SETUPS[one], data.SETUPS[other]
         assert (first.dims, first.widths, first.strides) == (second.dims, second.widths, second.strides)
 

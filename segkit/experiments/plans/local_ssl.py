@@ -34,7 +34,10 @@ PROBED = {"acdc": 8, "chaos": 4, "hc18": 8, "openkbp": 8, "hippocampus": 20}
 """Labelled patients of the linear probe."""
 
 FEW = {"acdc": 2, "chaos": 2, "hc18": 1, "openkbp": 2, "hippocampus": 1}
-"""Labelled patients of the experiments about one choice or control."""
+"""Labelled patients of the trials about one choice."""
+
+COMPARED = {**FEW, "hc18": 2}
+"""Labelled patients of controls, curves, mirrored views and transfer."""
 
 FIRST = {"acdc": 7600, "chaos": 7600, "hc18": 8500, "openkbp": 2700, "hippocampus": 2700}
 """Updates on the labelled images before the usual ones, for the control of equal compute: about the processor
@@ -164,7 +167,7 @@ def tuning(dataset: str, experiment: str, question: str, arms: dict[str, Arm], *
         "batches": partial(labelled_images, setup=SETUPS[dataset]),
         "updates": UPDATES[dataset],
         "training": training(dataset),
-        "settings": labelled(FEW[dataset]),
+        "settings": labelled(COMPARED[dataset]),
         "draws": 12,
         "metrics": ("dice", "assd_mm", "hd95_mm"),
         "extra": costs,
@@ -178,7 +181,13 @@ def tuning(dataset: str, experiment: str, question: str, arms: dict[str, Arm], *
 
 def choosing(dataset: str, experiment: str, question: str, arms: dict[str, Arm], **changes: Any) -> Plan:
     """A plan for choices: other draws, patients of the training and validation parts alone."""
-    usual = {"part": "validation", "split": for_choices, "draws": range(100, 106), "metrics": ("dice",)}
+    usual = {
+        "part": "validation",
+        "split": for_choices,
+        "draws": range(100, 106),
+        "settings": labelled(FEW[dataset]),
+        "metrics": ("dice",),
+    }
     return tuning(dataset, experiment, question, arms, **{**usual, **changes})
 
 
@@ -208,6 +217,18 @@ GOING_ON: dict[str, dict[str, Any]] = {
 
 RATES = (5e-3, 1e-2, 2e-2, 4e-2, 8e-2)
 """What `search_rates_…` tries."""
+
+LENGTHS = (0.1, 0.25, 0.5, 1, 2, 4)
+"""Of the cycles of `curves_…`, in those of the others."""
+
+SOURCES = {
+    "acdc": ("chaos", "hc18"),
+    "chaos": ("acdc",),
+    "hc18": ("acdc",),
+    "openkbp": ("hippocampus",),
+    "hippocampus": ("openkbp",),
+}
+"""Sets whose pre-trained weights `transfer_…` takes to another; they have the same architecture."""
 
 PLANS: dict[str, Plan] = {}
 
@@ -302,8 +323,7 @@ for _set in SETUPS:
             "How does Dice grow with the number of updates, and from when on does it change little?",
             {"random": _random, **{name: fine(_set, name) for name in ("global", "PGL", "InfoNCE")}},
             settings=tuple(
-                {"n_labelled": FEW[_set], "updates": round(UPDATES[_set] * times)}
-                for times in (0.1, 0.25, 0.5, 1, 2, 4)
+                {"n_labelled": COMPARED[_set], "updates": round(UPDATES[_set] * times)} for times in LENGTHS
             ),
         ),
         tuning(
@@ -334,23 +354,19 @@ for _set in SETUPS:
         ),
     )
 
-for _target, _source in (
-    ("acdc", "chaos"),
-    ("chaos", "acdc"),
-    ("openkbp", "hippocampus"),
-    ("hippocampus", "openkbp"),
-):
+for _target, _sources in SOURCES.items():
     _add(
         tuning(
             _target,
             f"transfer_{_target}",
-            f"Do weights that were pre-trained on {_source} help on {_target}?",
+            f"Do weights that were pre-trained on {' or '.join(_sources)} help on {_target}?",
             {
                 "random": fine(_target, "random"),
+                **{f"{name} of {_target}": fine(_target, name) for name in ("PGL", "InfoNCE")},
                 **{
-                    f"{name} of {whose}": fine(_target, name, words=f"on {whose}", source=source)
+                    f"{name} of {source}": fine(_target, name, words=f"on {source}", source=source)
                     for name in ("PGL", "InfoNCE")
-                    for whose, source in ((_target, ""), (_source, _source))
+                    for source in _sources
                 },
             },
         )
