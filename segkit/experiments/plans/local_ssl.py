@@ -102,7 +102,7 @@ KINDS = {
 }
 """Name of an arm → terms of its pre-training."""
 
-CORE = ("global", "restoration", "unaligned", "PGL", "InfoNCE")
+CORE = ("global", "global at levels", "restoration", "unaligned", "PGL", "InfoNCE")
 """Pre-trainings of the main tables; `controls_…` has all of them, at one number of labelled patients."""
 
 
