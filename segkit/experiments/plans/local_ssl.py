@@ -71,6 +71,7 @@ RATE = {"acdc": 1e-2, "chaos": 1e-2, "hc18": 2e-2, "openkbp": 1e-2, "hippocampus
 
 WORDS = {
     "random": "random weights",
+    "random longer": "random weights; the labels are learnt for the time of a pre-training before",
     "global": "pre-trained: pooled vectors agree (BYOL)",
     "global at levels": "pre-trained: pooled vectors agree, at the levels of the local terms",
     "SimCLR": "pre-trained: pooled vectors in contrast (SimCLR)",
@@ -151,7 +152,7 @@ def training(dataset: str) -> dict[str, Any]:
 
 def control(dataset: str) -> Arm:
     """Random weights, and the compute of a pre-training spent on the labels."""
-    told = f"random weights; {FIRST[dataset]} updates more on the same labels, in a cycle before"
+    told = f"{WORDS['random longer']}, {FIRST[dataset]} updates in a cycle"
     return Arm(told, partial(tuned, setup=SETUPS[dataset], first=FIRST[dataset], training=training(dataset)))
 
 
