@@ -57,8 +57,8 @@ TAPS = {
 """Levels at which the local terms compare."""
 
 TISSUE = {"chaos": -0.6}
-"""Below it a pixel is air, in the setups that compare everything. About two fifths of an abdominal image are; the
-number is from images of the training part. `features_…` has local arms that leave air out."""
+"""Below it a pixel is air, in the setups that compare everything. About two fifths of an abdominal image are;
+the number is from images of the training part. `features_…` has local arms that leave air out."""
 
 FACTOR, FROZEN = 1.0, 0.0
 """Of the learning rate of pre-trained tensors; share of the updates in which they stand still."""
