@@ -19,7 +19,7 @@ from segkit.experiments.plans import _local_ssl_features as features
 from segkit.experiments.plans import _local_ssl_pretraining as pretraining
 from segkit.experiments.plans import find_plan, plan_names
 from segkit.experiments.plans._local_ssl_speed import arrivals, updates_to
-from segkit.experiments.plans.local_ssl import CORE, KINDS, PLANS, SOURCES, recipe
+from segkit.experiments.plans.local_ssl import CORE, KINDS, PLANS, SOURCES, TISSUE, recipe
 from segkit.train import one_cycle
 
 TINY = {
@@ -144,6 +144,19 @@ def test_points_in_air_are_not_looked_for(prepared):
     found = features.looked_for(air, air.label, net=net, tap="decoder0", setup=setup, whole={"given": 1.0})
     assert found["given"] == [1.0] * 7
     assert all(torch.tensor(found[name]).isnan().all() for name in ("hits", "error", "chance"))
+
+
+def test_arms_in_tissue_leave_air_out_of_the_pretraining_and_of_nothing_else():
+    for name, plan in PLANS.items():
+        there = {arm for arm in plan.arms if arm.endswith(" in tissue")}
+        wanted = {"PGL in tissue", "InfoNCE in tissue"} if name == "features_chaos" else set()
+        assert there == wanted, name
+    plan = PLANS["features_chaos"]
+    for name in ("PGL", "InfoNCE"):
+        usual, arm = (plan.arms[each].method.keywords for each in (name, f"{name} in tissue"))
+        assert usual["setup"].air is None
+        assert arm["setup"] == replace(usual["setup"], air=TISSUE["chaos"])
+        assert arm["recipe"] == usual["recipe"]
 
 
 def test_a_pretraining_is_made_once_and_shared_by_draws(prepared, monkeypatch):
