@@ -87,12 +87,16 @@ def merge_records(*sources: Path | str, out: Path | str | None = None) -> dict[s
         `<slug>/<experiment>` → how many of its runs were new.
 
     Raises:
-        DataError: records of other data, of another split, or of another version of the plan.
+        DataError: records of other data, of another split, or of another version of the plan; or no whole
+            record at all.
     """
     folder = Path(out) if out else results_folder()
     by_name: dict[str, list[dict[str, Any]]] = {}
     for record in read_records(*sources):
         by_name.setdefault(f"{record['slug']}/{record['experiment']}", []).append(record)
+    if not by_name:
+        given = ", ".join(map(str, sources))
+        raise DataError(f"there is no whole run record in {given}: were they cut off on their way?")
     return {
         name: append_records(folder / f"{name}.jsonl", records) for name, records in sorted(by_name.items())
     }

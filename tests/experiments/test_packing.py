@@ -71,6 +71,17 @@ def test_records_that_do_not_belong_are_not_merged(tmp_path):
         merge_records(tmp_path / "other.jsonl", out=tmp_path / "results")
 
 
+def test_records_that_were_cut_off_on_their_way_are_told(tmp_path):
+    whole = tmp_path / "whole.jsonl"
+    append_records(whole, [fake_record(draw=0)])
+    half = tmp_path / "half.jsonl"
+    half.write_bytes(whole.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"no whole run record in .*half\.jsonl"):
+        merge_records(half, out=tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+    assert merge_records(half, whole, out=tmp_path / "results") == {"chapter/trial": 1}
+
+
 def test_a_damaged_file_is_named(packed, tmp_path):
     half = tmp_path / "half.zip"
     half.write_bytes(packed.read_bytes()[: packed.stat().st_size // 2])
